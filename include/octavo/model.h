@@ -1,0 +1,78 @@
+// A model as a graph: its inputs and outputs by name, runs on plain tensors, what it consists of
+// and how it will run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "octavo/runtime_options.h"
+
+namespace octavo {
+
+/// A named dense array at the boundary of the API; `data` holds elements row-major.
+struct NamedTensor {
+  std::string name;
+  std::string dtype;  // "float32", "int64", "int32", ...
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> data;
+};
+
+struct ModelInput {
+  std::string name;
+  std::string dtype;
+  std::vector<std::string> shape;  // "batch", "sequence", "384"
+};
+
+/// One step of the plan, for `octavo inspect --plan`.
+struct PlanStep {
+  std::string name;    // "encoder.layer.0.attention.self.query"
+  std::string op;      // "linear"
+  std::string shape;   // "tokens x 384 -> 1536"
+  std::string kernel;  // "matmul_f32_avx512"
+  std::string reason;  // why this kernel, and why not a faster one
+};
+
+struct ModelSummary {
+  std::string path, format, family;  // format: "safetensors" or "onnx"
+  std::size_t parameters = 0, weight_bytes = 0, file_bytes = 0;
+  std::map<std::string, std::size_t> op_counts;         // as read
+  std::map<std::string, std::size_t> lifted_op_counts;  // after the passes
+  std::map<std::string, std::size_t> dtype_bytes;       // weights by stored type
+  std::vector<ModelInput> inputs, outputs;
+  bool packed = false;    // the plan runs without padding
+  std::string plan_note;  // and if not, why
+  std::vector<PlanStep> plan;
+  std::size_t packed_weight_bytes = 0, arena_bytes_per_token = 0;
+  std::string graph_text;  // the graph in text form (only when asked)
+};
+
+class Model {
+ public:
+  static Model load(const std::string& path, const RuntimeOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  /// Runs the graph on inputs by name (`input_ids`, `attention_mask`, `token_type_ids`; int32 or
+  /// int64); missing attention_mask means all ones, missing token_type_ids all zeros. Rows of
+  /// padding in the outputs are zero.
+  std::vector<NamedTensor> run(const std::vector<NamedTensor>& inputs);
+  ModelSummary summary(bool with_graph_text = false) const;
+  std::string isa() const;
+  int threads() const;
+
+  /// Median milliseconds of a run over `batch` random sequences of `tokens` tokens each, without
+  /// padding; at least three runs and `min_seconds`.
+  double time_ms(std::size_t batch, std::size_t tokens, double min_seconds);
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace octavo

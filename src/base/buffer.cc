@@ -1,0 +1,35 @@
+#include "base/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+
+#include "octavo/error.h"
+
+namespace octavo {
+namespace {
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+}  // namespace
+
+Buffer::Buffer(std::size_t size) : size_(size) {
+  const std::size_t alignment = size >= kHugePage ? kHugePage : kAlignment;
+  if (size <= std::numeric_limits<std::size_t>::max() - kAlignment) {
+    const std::size_t rounded = (size / kAlignment + 1) * kAlignment;
+    void* memory = nullptr;
+    if (::posix_memalign(&memory, alignment, rounded) == 0) data_ = static_cast<std::byte*>(memory);
+  }
+  if (data_ == nullptr) {
+    throw Error(ErrorCode::kIo,
+                {.message = "the system has no memory left for a buffer",
+                 .found = std::to_string(size) + " bytes asked",
+                 .fix = "close other programs, use a smaller model or smaller batches"});
+  }
+  if (size >= kHugePage) ::madvise(data_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
+}
+
+Buffer::~Buffer() { std::free(data_); }
+
+}  // namespace octavo

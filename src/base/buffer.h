@@ -1,0 +1,29 @@
+// Owned, 64-byte aligned memory; large buffers ask for huge pages.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace octavo {
+
+class Buffer {
+ public:
+  /// `size` bytes, uninitialised. Throws Error(kIo) when memory is refused.
+  explicit Buffer(std::size_t size);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> bytes() { return {data_, size_}; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace octavo

@@ -1,0 +1,55 @@
+// A fixed set of threads that run one loop at a time. Idle threads sleep.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace octavo {
+
+class ThreadPool {
+ public:
+  /// `threads` in all, the caller's included; 0 takes what this process may use (affinity and
+  /// cgroup quota).
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+
+  /// body(index, worker) for every index in [0, count), worker in [0, size()). `body` must not
+  /// throw. Calls from several threads at once are not allowed.
+  template <typename Body>
+  void parallel_for(std::size_t count, Body&& body) noexcept {
+    using Plain = std::remove_reference_t<Body>;
+    run(
+        count,
+        [](void* p, std::size_t index, int worker) { (*static_cast<Plain*>(p))(index, worker); },
+        const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+ private:
+  using Function = void (*)(void*, std::size_t, int);
+  void run(std::size_t count, Function function, void* body) noexcept;
+  void work(int worker) noexcept;
+  void drain(int worker) noexcept;
+
+  std::vector<std::thread> workers_;
+  Function function_ = nullptr;
+  void* body_ = nullptr;
+  std::size_t count_ = 0;
+  alignas(64) std::atomic<std::size_t> next_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};
+  alignas(64) std::atomic<std::uint32_t> running_{0};
+  std::atomic<bool> stop_{false};
+};
+
+/// Cores this process may use: affinity mask cut by the cgroup quota, at least 1.
+int available_cores();
+
+}  // namespace octavo
