@@ -34,7 +34,7 @@ struct QueryRun {
 };
 
 /// What a system answered to all queries; neither query ids nor the documents of a query repeat.
-using Run = std::vector<QueryRun>;
+using RetrievalRun = std::vector<QueryRun>;
 
 /// Metrics of one query, in the order of `RankingScores::names`.
 struct QueryScores {
@@ -73,7 +73,7 @@ struct RetrievalOptions {
 
 struct RetrievalResult {
   RankingScores scores;
-  Run run;                     // best first, ties by descending document id
+  RetrievalRun run;            // best first, ties by descending document id
   std::string similarity;      // "cosine", "dot", "euclidean" or "manhattan", as the model says
   std::size_t documents = 0;   // in the corpus
   std::size_t queries = 0;     // evaluated
@@ -126,7 +126,7 @@ struct RerankOptions {
 struct RerankResult {
   RankingScores scores;      // of the reranked lists; MTEB's main score is map_at_1000
   RankingScores candidates;  // of the first top_n candidates in their given order
-  Run run;
+  RetrievalRun run;
   std::size_t queries = 0;  // evaluated
   std::size_t pairs = 0;
   std::size_t truncated = 0;  // pairs, of those that ran
@@ -142,12 +142,13 @@ RerankResult evaluate_rerank(Reranker& reranker, const std::string& directory,
 /// TREC run file, one line a document: `query Q0 document rank score tag`. Ids must be free of
 /// white space. Reading takes the score, not the rank. Writing is atomic and gives back the same
 /// float32 scores.
-Run read_run_file(const std::string& path);
-void write_run_file(const std::string& path, const Run& run, std::string_view tag = "octavo");
+RetrievalRun read_run_file(const std::string& path);
+void write_run_file(const std::string& path, const RetrievalRun& run,
+                    std::string_view tag = "octavo");
 
 /// Metrics of a run against qrels/<split>.tsv (BEIR: header, then `query-id TAB corpus-id TAB
 /// score`).
-RankingScores evaluate_run(const Run& run, const std::string& qrels_file);
+RankingScores evaluate_run(const RetrievalRun& run, const std::string& qrels_file);
 
 /// Tab-separated: "query" and the metric names, then a line a query. Atomic.
 void write_query_scores(const std::string& path, const RankingScores& scores);
