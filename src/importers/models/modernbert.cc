@@ -1,0 +1,102 @@
+// ModernBERT (Warner et al., 2024): pre-norm, rotary positions, gated MLP, global attention in
+// every n-th layer and a local window in the others.
+#include <cmath>
+
+#include "importers/models/encoder.h"
+#include "importers/models/families.h"
+
+namespace octavo::importers {
+namespace {
+
+using ir::ValueId;
+
+ValueId inverse_frequencies(Builder& builder, double theta, std::int64_t head_size,
+                            const std::string& name) {
+  Tensor out(DType::kFloat32, {head_size / 2});
+  const auto values = out.mutable_data<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_size);
+    values[i] = 1.0f / std::pow(static_cast<float>(theta), exponent);
+  }
+  return builder.constant(name, std::move(out));
+}
+
+ValueId rotate(Builder& builder, ValueId x, ValueId frequencies, std::int64_t heads,
+               const std::string& name) {
+  ir::Attributes attributes;
+  attributes.set("num_heads", heads);
+  return builder.graph().emit("RotaryEmbedding", {x, frequencies, builder.attention_mask()},
+                              std::move(attributes), "ai.octavo", name);
+}
+
+}  // namespace
+
+void build_modernbert(Builder& builder) {
+  builder.find_prefix("model.", "embeddings.tok_embeddings.weight");
+  const JsonValue& config = builder.config();
+  const std::int64_t hidden = builder.size("hidden_size"),
+                     heads = builder.size("num_attention_heads");
+  const std::int64_t layers = builder.size("num_hidden_layers"),
+                     intermediate = builder.size("intermediate_size");
+  const std::int64_t every = builder.size_or("global_attn_every_n_layers", 3);
+  const std::int64_t window = builder.size_or("local_attention", 128);
+  const double epsilon = config.double_or("norm_eps", 1e-5);
+  const double global_theta = config.double_or("global_rope_theta", 160000.0);
+  const auto local = config.get("local_rope_theta");
+  const double local_theta = local ? local->as_double() : global_theta;
+  const bool norm_bias = config.bool_or("norm_bias", false),
+             mlp_bias = config.bool_or("mlp_bias", false);
+  const bool attention_bias = config.bool_or("attention_bias", false);
+  const std::string act = config.string_or("hidden_activation", "gelu");
+  if (hidden % heads != 0 || hidden / heads % 2 != 0) {
+    config.fail("the hidden size does not split into heads of even size",
+                "an even multiple of " + std::to_string(heads), std::to_string(hidden));
+  }
+  const std::int64_t head_size = hidden / heads;
+  const ValueId global_frequencies =
+      inverse_frequencies(builder, global_theta, head_size, "rotary.global");
+  const ValueId local_frequencies =
+      inverse_frequencies(builder, local_theta, head_size, "rotary.local");
+
+  ValueId x = builder.embedding("embeddings.tok_embeddings", builder.size("vocab_size"), hidden,
+                                builder.input_ids());
+  x = builder.layer_norm(x, "embeddings.norm", hidden, epsilon, norm_bias);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string layer = "layers." + std::to_string(i) + ".";
+    const bool global = i % every == 0;
+    const ValueId frequencies = global ? global_frequencies : local_frequencies;
+    const ValueId in =
+        i == 0 ? x : builder.layer_norm(x, layer + "attn_norm", hidden, epsilon, norm_bias);
+    const ValueId qkv = builder.linear(in, layer + "attn.Wqkv", hidden, 3 * hidden, attention_bias);
+    const ValueId q = rotate(builder, builder.columns(qkv, 0, hidden, layer + "attn.query"),
+                             frequencies, heads, layer + "attn.query_rotary");
+    const ValueId k = rotate(builder, builder.columns(qkv, hidden, 2 * hidden, layer + "attn.key"),
+                             frequencies, heads, layer + "attn.key_rotary");
+    const ValueId v = builder.columns(qkv, 2 * hidden, 3 * hidden, layer + "attn.value");
+    const AttentionOptions options{
+        .heads = heads, .head_size = head_size, .local_window = global ? 0 : window / 2};
+    const ValueId context = builder.attention(q, k, v, options, layer + "attn.attention");
+    x = builder.add(x, builder.linear(context, layer + "attn.Wo", hidden, hidden, attention_bias),
+                    layer + "attn.residual");
+    const ValueId normed = builder.layer_norm(x, layer + "mlp_norm", hidden, epsilon, norm_bias);
+    const ValueId up = builder.linear(normed, layer + "mlp.Wi", hidden, 2 * intermediate, mlp_bias);
+    const ValueId active = builder.activation(
+        builder.columns(up, 0, intermediate, layer + "mlp.input"), act, layer + "mlp.activation");
+    const ValueId gate = builder.columns(up, intermediate, 2 * intermediate, layer + "mlp.gate");
+    const ValueId gated = builder.graph().emit("Mul", {active, gate}, {}, "", layer + "mlp.gated");
+    x = builder.add(x, builder.linear(gated, layer + "mlp.Wo", intermediate, hidden, mlp_bias),
+                    layer + "mlp.residual");
+  }
+  x = builder.layer_norm(x, "final_norm", hidden, epsilon, norm_bias);
+  if (builder.labels() != 0) {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "octavo has no classification head for ModernBERT",
+                 .file = config.file(),
+                 .place = "key 'architectures'",
+                 .expected = "ModernBertModel or ModernBertForMaskedLM",
+                 .fix = "export the model to ONNX and load that"});
+  }
+  finish_encoder(builder, x, hidden);
+}
+
+}  // namespace octavo::importers
