@@ -56,9 +56,15 @@ function(octavo_folder name)
   endif()
 endfunction()
 
-# octavo_register_tests(TARGET [LABELS labels...]): every gtest case a ctest case.
+# octavo_register_tests(TARGET [LABELS labels...]): every gtest case a ctest case, run in the repository root.
 function(octavo_register_tests target)
   cmake_parse_arguments(ARG "" "" "LABELS" ${ARGN})
+  set(properties TIMEOUT 300)
+  if(ARG_LABELS)  # an empty value would make the next property's name the label
+    # gtest_discover_tests unpacks lists at every level that it passes them through
+    string(REPLACE ";" "\\\\\\\\\\\\\\\\;" labels "${ARG_LABELS}")
+    list(APPEND properties LABELS "${labels}")
+  endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+    PROPERTIES ${properties})
 endfunction()
