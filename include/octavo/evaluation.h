@@ -52,9 +52,9 @@ struct RankingScores {
   std::size_t queries_without_results = 0;     // in the judgements alone
 };
 
-/// Progress within a stage ("documents", "queries", "search", "pairs"): items done and in all,
-/// those from the cache included, and tokens run through the model so far in this stage. Return
-/// false to stop (Error kCancelled); what was done is in the cache by then.
+/// Progress within a stage ("queries", "documents", "search", "sentences", "pairs"): items done and
+/// in all, those from the cache included, and tokens run through the model so far in this stage.
+/// Return false to stop (Error kCancelled); what was done is in the cache by then.
 using EvaluationProgress = std::function<bool(std::string_view stage, std::size_t done,
                                               std::size_t total, std::size_t tokens)>;
 
