@@ -31,6 +31,11 @@ class MemoryBudget {
     if (!bytes) refuse(what);
     charge(*bytes, what);
   }
+  /// Another file of `file_bytes` belongs to the same model, and is held in memory.
+  void add_file(std::size_t file_bytes) {
+    left_ += 2 * file_bytes;
+    charge(file_bytes, "external data");
+  }
   /// A std::string of `size` bytes; short ones live inside their owner.
   void charge_text(std::size_t size, std::string_view what) {
     if (size > 15) charge(size + 1, what);

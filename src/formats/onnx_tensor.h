@@ -1,0 +1,43 @@
+// Decodes ONNX TensorProto messages: raw bytes, typed lists, and data in files beside the model.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/memory_budget.h"
+#include "formats/onnx_model.h"
+#include "formats/protobuf_wire.h"
+
+namespace octavo::formats {
+
+class OnnxTensorReader {
+ public:
+  /// `source` holds the bytes that messages point into; tensors become views of it where their
+  /// alignment allows. `directory` is where external data may lie; without one, external data is
+  /// refused.
+  OnnxTensorReader(std::shared_ptr<const Buffer> source, std::optional<std::string> directory,
+                   MemoryBudget& budget)
+      : source_(std::move(source)), directory_(std::move(directory)), budget_(budget) {}
+
+  /// Throws Error(kInvalidFile), or kUnsupported for element types octavo cannot hold (strings,
+  /// complex, float8, 4 bits).
+  OnnxTensor read(const WireMessage& message);
+
+ private:
+  struct Proto;
+
+  Tensor from_raw(const WireMessage& message, const Proto& proto);
+  Tensor from_list(const WireMessage& message, const Proto& proto);
+  Tensor from_file(const WireMessage& message, const Proto& proto);
+  Tensor view(const Proto& proto, const std::shared_ptr<const Buffer>& storage, std::size_t offset);
+  const std::shared_ptr<const Buffer>& external_file(const std::string& location);
+
+  std::shared_ptr<const Buffer> source_;
+  std::optional<std::string> directory_;
+  MemoryBudget& budget_;
+  std::map<std::string, std::shared_ptr<const Buffer>> files_;
+};
+
+}  // namespace octavo::formats
