@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 
+#include "base/cpu.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
