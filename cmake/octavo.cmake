@@ -13,14 +13,18 @@ if(OCTAVO_FUZZ)
   target_compile_options(octavo_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# A source file named x86_<isa>.cc (or x86_<isa>_*.cc) is compiled for that instruction set and only that file is.
-set(OCTAVO_ISA_avx2 -mavx2 -mfma -mf16c)
+# A source file named x86_<isa>.cc (or x86_<isa>_*.cc) is compiled for that instruction set and only that file is; on
+# other architectures the preprocessor leaves its contents out. In kernels the compiler must not fuse a * b + c on its
+# own: a tail and a body would round differently.
+set(OCTAVO_ISA_avx2 -ffp-contract=off -mavx2 -mfma -mf16c)
 set(OCTAVO_ISA_avx512 ${OCTAVO_ISA_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512)
 
 function(octavo_isa_flags)
   foreach(source ${ARGN})
     get_filename_component(name ${source} NAME_WE)
-    if(name MATCHES "^x86_(avx2|avx512)")
+    if(name MATCHES "^portable")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND name MATCHES "^x86_(avx2|avx512)")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${OCTAVO_ISA_${CMAKE_MATCH_1}}")
     endif()
   endforeach()
