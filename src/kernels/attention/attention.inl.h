@@ -1,0 +1,173 @@
+// The one source of the float32 attention. Include after one of the Vec headers.
+//
+// Scratch: K as packed panels (its transpose is the B of scores = Q K^T), V as packed panels, then
+// a block of kQueryRows queries times scale, and their scores.
+#pragma once
+
+#include "kernels/attention/attention.h"
+#include "kernels/matmul/block.inl.h"
+#include "kernels/simd/math.inl.h"
+
+namespace octavo::kernels {
+namespace {
+
+constexpr std::size_t kQueryRows = 24;
+static_assert(kQueryRows % kBlockRows == 0);
+
+OCTAVO_INLINE std::size_t panels_of(std::size_t columns) { return (columns + kPanel - 1) / kPanel; }
+
+// Rows an odd number of cache lines apart fall into different sets of the cache.
+OCTAVO_INLINE std::size_t spread_stride(std::size_t floats) {
+  return ((floats + 15) / 16 | 1) * 16;
+}
+
+struct Scratch {
+  std::size_t score_stride, query_stride;
+  std::size_t k, v, query, scores, floats;  // offsets, and the end
+};
+
+OCTAVO_INLINE Scratch scratch_layout(std::size_t tokens, std::size_t head_size) {
+  Scratch s;
+  s.score_stride = spread_stride(panels_of(tokens) * kPanel);
+  s.query_stride = spread_stride(head_size);
+  s.k = 0;
+  s.v = s.k + panels_of(tokens) * kPanel * head_size;
+  s.query = s.v + panels_of(head_size) * kPanel * tokens;
+  s.query = (s.query + 15) / 16 * 16;
+  s.scores = s.query + kQueryRows * s.query_stride;
+  s.floats = s.scores + kQueryRows * s.score_stride;
+  return s;
+}
+
+// x[0, count) += bias[clamp(j - i)] for keys j = first, first + 1, ... of query i.
+OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, std::size_t first,
+                                     float* x, std::size_t count) {
+  const float* bias = args.relative_bias;
+  const std::size_t radius = args.radius;
+  std::size_t p = 0;
+  for (; p < count && first + p + radius < i; ++p) x[p] += bias[0];
+  std::size_t inner = first + p < i + radius + 1 ? i + radius + 1 - (first + p) : 0;
+  if (inner > count - p) inner = count - p;
+  const float* from = bias + (radius + first + p - i);
+  const std::size_t end = p + inner;
+  for (; p + kWidth <= end; p += kWidth, from += kWidth) store(x + p, load(x + p) + load(from));
+  if (p < end) {
+    store_partial(x + p, load_partial(x + p, end - p) + load_partial(from, end - p), end - p);
+  }
+  for (p = end; p < count; ++p) x[p] += bias[2 * radius];
+}
+
+// x[0, count) becomes exp(x - max(x)); the result is the sum.
+OCTAVO_INLINE float exponentials(float* x, std::size_t count) {
+  const float lowest = -__builtin_inff();
+  std::size_t p = 0;
+  Vec top0 = set(lowest), top1 = top0;
+  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
+    top0 = max(load(x + p), top0);
+    top1 = max(load(x + p + kWidth), top1);
+  }
+  for (; p + kWidth <= count; p += kWidth) top0 = max(load(x + p), top0);
+  float top = reduce_max(max(top0, top1));
+  for (; p < count; ++p) top = x[p] > top ? x[p] : top;
+
+  const Vec shift = set(top);
+  Vec sum0 = set(0.0f), sum1 = sum0;
+  for (p = 0; p + 2 * kWidth <= count; p += 2 * kWidth) {
+    const Vec e0 = exp(load(x + p) - shift), e1 = exp(load(x + p + kWidth) - shift);
+    store(x + p, e0);
+    store(x + p + kWidth, e1);
+    sum0 += e0;
+    sum1 += e1;
+  }
+  for (; p < count; p += kWidth) {
+    const std::size_t left = count - p < kWidth ? count - p : kWidth;
+    const Vec e = keep_first(exp(load_partial(x + p, left) - shift), left);
+    store_partial(x + p, e, left);
+    sum0 += e;
+  }
+  return reduce_add(sum0 + sum1);
+}
+
+OCTAVO_INLINE void fill_zero(float* x, std::size_t count) {
+  for (std::size_t p = 0; p < count; ++p) x[p] = 0.0f;
+}
+
+inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_t first,
+                         std::size_t rows) {
+  float *packed_k = args.scratch + s.k, *packed_v = args.scratch + s.v;
+  float *query = args.scratch + s.query, *scores = args.scratch + s.scores;
+  const std::size_t tokens = args.tokens, size = args.head_size, window = args.window;
+  const std::size_t reach = first > window ? first - window : 0;
+  const std::size_t key_begin = reach / kPanel * kPanel;
+  const std::size_t key_end =
+      window < tokens && first + rows + window < tokens ? first + rows + window : tokens;
+
+  const Vec scale = set(args.scale);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* from = args.q + (first + r) * args.ld_q;
+    for (std::size_t d = 0; d < size; d += kWidth) {
+      const std::size_t left = size - d < kWidth ? size - d : kWidth;
+      store_partial(query + r * s.query_stride + d, load_partial(from + d, left) * scale, left);
+    }
+  }
+  for (std::size_t key = key_begin; key < key_end; key += kPanel) {
+    for_each_block(rows, [&](std::size_t r, std::size_t take) {
+      block_function(take)(query + r * s.query_stride, s.query_stride, packed_k + key * size, 0,
+                           size, scores + r * s.score_stride + (key - key_begin), s.score_stride);
+    });
+  }
+
+  const std::size_t keys = key_end - key_begin;
+  float inverse[kQueryRows];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t i = first + r;
+    const std::size_t low = i > window ? i - window : 0;
+    const std::size_t high = window < tokens && i + window + 1 < tokens ? i + window + 1 : tokens;
+    float* row = scores + r * s.score_stride;
+    float* x = row + (low - key_begin);
+    if (args.relative_bias != nullptr) add_relative_bias(args, i, low, x, high - low);
+    inverse[r] = 1.0f / exponentials(x, high - low);
+    fill_zero(row, low - key_begin);
+    fill_zero(row + (high - key_begin), key_end - high);
+  }
+
+  alignas(64) float tile[kBlockRows * kPanel];
+  for (std::size_t column = 0; column < size; column += kPanel) {
+    const float* b = packed_v + column * tokens + key_begin * kPanel;
+    for_each_block(rows, [&](std::size_t r, std::size_t take) {
+      block_function(take)(scores + r * s.score_stride, s.score_stride, b, 0, keys, tile, kPanel);
+      for (std::size_t t = 0; t < take; ++t) {
+        const Vec factor = set(inverse[r + t]);
+        float* out = args.out + (first + r + t) * args.ld_out + column;
+        for (std::size_t d = 0; d < kPanel && column + d < size; d += kWidth) {
+          const std::size_t left = size - column - d < kWidth ? size - column - d : kWidth;
+          store_partial(out + d, load(tile + t * kPanel + d) * factor, left);
+        }
+      }
+    });
+  }
+}
+
+OCTAVO_INLINE void attention(const AttentionArgs& args) {
+  const Scratch s = scratch_layout(args.tokens, args.head_size);
+  pack_panels(args.k, 1, args.ld_k, args.head_size, args.tokens, args.scratch + s.k, 0,
+              panels_of(args.tokens));
+  pack_panels(args.v, args.ld_v, 1, args.tokens, args.head_size, args.scratch + s.v, 0,
+              panels_of(args.head_size));
+  for (std::size_t first = 0; first < args.tokens; first += kQueryRows) {
+    const std::size_t left = args.tokens - first;
+    attend_block(args, s, first, left < kQueryRows ? left : kQueryRows);
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
+
+// Defines the functions that kernels.inc names, in octavo::kernels::isa.
+#define OCTAVO_DEFINE_ATTENTION(isa)                                                  \
+  namespace octavo::kernels::isa {                                                    \
+  std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept { \
+    return scratch_layout(tokens, head_size).floats;                                  \
+  }                                                                                   \
+  void attention_run(const AttentionArgs& args) noexcept { attention(args); }         \
+  }

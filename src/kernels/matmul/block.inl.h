@@ -1,0 +1,121 @@
+// The register block: kRows rows of A times kPanels panels of B, all of K in one pass. Include
+// after one of the Vec headers.
+//
+// Every element is accumulated over p = 0, 1, ... with one fma a step, whatever the block's size,
+// so that how rows are gathered into blocks never changes a result.
+#pragma once
+
+namespace octavo::kernels {
+namespace {
+
+constexpr std::size_t kPanel = 2 * kWidth;
+
+// A: kRows rows at stride lda. B: panels of [k, kPanel], panel_stride floats apart. Out: element
+// (r, j) of panel q at out[r * ld_out + q * kPanel + j].
+template <std::size_t kRows, std::size_t kPanels>
+__attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, const float* b,
+                                              std::size_t panel_stride, std::size_t k, float* out,
+                                              std::size_t ld_out) {
+  constexpr std::size_t kVecs = 2 * kPanels;
+  Vec acc[kRows][kVecs];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = set(0.0f);
+  }
+  for (std::size_t p = 0; p < k; ++p) {
+    Vec x[kVecs];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kVecs; ++v) {
+      x[v] = load(b + (v / 2) * panel_stride + (v % 2) * kWidth);
+    }
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const Vec y = broadcast(a + r * lda);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = fma(y, x[v], acc[r][v]);
+    }
+    ++a;
+    b += kPanel;
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kVecs; ++v) store(out + r * ld_out + v * kWidth, acc[r][v]);
+  }
+}
+
+using BlockFunction = void (*)(const float*, std::size_t, const float*, std::size_t, std::size_t,
+                               float*, std::size_t);
+
+// One panel, 1 to kBlockRows rows.
+OCTAVO_INLINE BlockFunction block_function(std::size_t rows) {
+  static constexpr BlockFunction kFunctions[] = {
+    nullptr,
+    multiply_block<1, 1>,
+    multiply_block<2, 1>,
+    multiply_block<3, 1>,
+    multiply_block<4, 1>,
+#if !defined(OCTAVO_VEC_PORTABLE)
+    multiply_block<5, 1>,
+    multiply_block<6, 1>,
+#if !defined(OCTAVO_VEC_AVX2)
+    multiply_block<7, 1>,
+    multiply_block<8, 1>,
+    multiply_block<9, 1>,
+    multiply_block<10, 1>,
+    multiply_block<11, 1>,
+    multiply_block<12, 1>,
+#endif
+#endif
+  };
+  static_assert(sizeof(kFunctions) / sizeof(kFunctions[0]) == kBlockRows + 1);
+  return kFunctions[rows];
+}
+
+// `rows` rows as evenly filled blocks as possible: a block of one row costs nearly as much as one
+// of four.
+template <class Body>
+OCTAVO_INLINE void for_each_block(std::size_t rows, Body body) {
+  std::size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
+  for (std::size_t r = 0; r < rows; --blocks) {
+    const std::size_t take = (rows - r + blocks - 1) / blocks;
+    body(r, take);
+    r += take;
+  }
+}
+
+// Columns of B (element (p, j) at b[p * row_stride + j * column_stride]) into panels of [k,
+// kPanel], zeros after column n.
+inline void pack_panels(const float* b, std::size_t row_stride, std::size_t column_stride,
+                        std::size_t k, std::size_t n, float* packed, std::size_t first_panel,
+                        std::size_t last_panel) {
+  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+    const std::size_t first = panel * kPanel;
+    const std::size_t columns = n - first < kPanel ? n - first : kPanel;
+    float* to = packed + panel * kPanel * k;
+    const float* from = b + first * column_stride;
+    std::size_t p = 0;
+    if (column_stride == 1 && columns == kPanel) {
+      for (; p < k; ++p) {
+        store(to + p * kPanel, load(from + p * row_stride));
+        store(to + p * kPanel + kWidth, load(from + p * row_stride + kWidth));
+      }
+    } else if (row_stride == 1 && columns == kPanel) {
+      for (; p + kWidth <= k; p += kWidth) {
+        transpose_block(from + p, column_stride, to + p * kPanel, kPanel);
+        transpose_block(from + kWidth * column_stride + p, column_stride, to + p * kPanel + kWidth,
+                        kPanel);
+      }
+    }
+    for (; p < k; ++p) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        to[p * kPanel + j] = from[p * row_stride + j * column_stride];
+      }
+      for (std::size_t j = columns; j < kPanel; ++j) to[p * kPanel + j] = 0.0f;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels

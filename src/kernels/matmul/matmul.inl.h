@@ -1,0 +1,80 @@
+// The one source of the float32 matmul. Include after one of the Vec headers.
+#pragma once
+
+#include "kernels/matmul/block.inl.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/simd/math.inl.h"
+
+namespace octavo::kernels {
+namespace {
+
+// Rows whose A stays in the second-level cache while all panels of B pass by.
+constexpr std::size_t kChunkRows = 96;
+
+template <Activation kActivation>
+OCTAVO_INLINE void finish(const MatmulArgs& args, const float* tile, std::size_t ld_tile,
+                          std::size_t row, std::size_t rows, std::size_t column) {
+  const Vec scale = set(args.scale);
+  for (std::size_t v = 0; v < ld_tile; v += kWidth) {
+    if (column + v >= args.n) return;
+    const std::size_t j = column + v, left = args.n - j;
+    float* c = args.c + row * args.ldc + j;
+    const float* residual =
+        args.residual == nullptr ? nullptr : args.residual + row * args.ld_residual + j;
+    const bool whole = left >= kWidth;
+    Vec bias = set(0.0f);
+    if (args.bias != nullptr) {
+      bias = whole ? load(args.bias + j) : load_partial(args.bias + j, left);
+    }
+    for (std::size_t r = 0; r < rows; ++r) {
+      Vec x = activate<kActivation>(fma(load(tile + r * ld_tile + v), scale, bias));
+      if (residual != nullptr) {
+        const float* from = residual + r * args.ld_residual;
+        x += whole ? load(from) : load_partial(from, left);
+      }
+      if (whole) {
+        store(c + r * args.ldc, x);
+      } else {
+        store_partial(c + r * args.ldc, x, left);
+      }
+    }
+  }
+}
+
+__attribute__((noinline)) void finish_block(const MatmulArgs& args, const float* tile,
+                                            std::size_t ld_tile, std::size_t row, std::size_t rows,
+                                            std::size_t column){
+    OCTAVO_DISPATCH_ACTIVATION(args.activation, finish, args, tile, ld_tile, row, rows, column)}
+
+OCTAVO_INLINE void matmul(const MatmulArgs& args, std::size_t first_row, std::size_t last_row,
+                          std::size_t first_panel, std::size_t last_panel) {
+  alignas(64) float tile[kBlockRows * kPanel];
+  for (std::size_t chunk = first_row; chunk < last_row; chunk += kChunkRows) {
+    const std::size_t rows = last_row - chunk < kChunkRows ? last_row - chunk : kChunkRows;
+    for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+      const float* b = args.packed_b + panel * kPanel * args.k;
+      for_each_block(rows, [&](std::size_t r, std::size_t take) {
+        const std::size_t row = chunk + r;
+        block_function(take)(args.a + row * args.lda, args.lda, b, 0, args.k, tile, kPanel);
+        finish_block(args, tile, kPanel, row, take, panel * kPanel);
+      });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
+
+// Defines the functions that kernels.inc names, in octavo::kernels::isa.
+#define OCTAVO_DEFINE_MATMUL(isa)                                                        \
+  namespace octavo::kernels::isa {                                                       \
+  void matmul_pack(const float* b, std::size_t row_stride, std::size_t column_stride,    \
+                   std::size_t k, std::size_t n, float* packed, std::size_t first_panel, \
+                   std::size_t last_panel) noexcept {                                    \
+    pack_panels(b, row_stride, column_stride, k, n, packed, first_panel, last_panel);    \
+  }                                                                                      \
+  void matmul_run(const MatmulArgs& args, std::size_t first_row, std::size_t last_row,   \
+                  std::size_t first_panel, std::size_t last_panel) noexcept {            \
+    matmul(args, first_row, last_row, first_panel, last_panel);                          \
+  }                                                                                      \
+  }

@@ -1,0 +1,100 @@
+// Vec for AVX2 with FMA: eight floats. All three headers of this folder offer the same names; see
+// avx512.h for the list.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define OCTAVO_INLINE inline __attribute__((always_inline))
+#define OCTAVO_VEC_AVX2 1
+
+namespace octavo::kernels {
+namespace {
+
+using Vec = __m256;
+using Mask = __m256;
+
+constexpr std::size_t kWidth = 8;
+constexpr std::size_t kBlockRows = 6;
+
+OCTAVO_INLINE __m256i first_lanes(std::size_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+OCTAVO_INLINE Vec set(float x) { return _mm256_set1_ps(x); }
+OCTAVO_INLINE Vec broadcast(const float* p) { return _mm256_broadcast_ss(p); }
+OCTAVO_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+OCTAVO_INLINE void store(float* p, Vec x) { _mm256_storeu_ps(p, x); }
+OCTAVO_INLINE Vec load_partial(const float* p, std::size_t n) {
+  return _mm256_maskload_ps(p, first_lanes(n));
+}
+OCTAVO_INLINE void store_partial(float* p, Vec x, std::size_t n) {
+  _mm256_maskstore_ps(p, first_lanes(n), x);
+}
+
+OCTAVO_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+OCTAVO_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
+OCTAVO_INLINE Mask less(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+OCTAVO_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }
+OCTAVO_INLINE Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+OCTAVO_INLINE Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+OCTAVO_INLINE Vec keep_first(Vec x, std::size_t n) {
+  return _mm256_and_ps(x, _mm256_castsi256_ps(first_lanes(n)));
+}
+
+OCTAVO_INLINE Vec abs(Vec x) { return _mm256_andnot_ps(set(-0.0f), x); }
+OCTAVO_INLINE Vec copy_sign(Vec magnitude, Vec sign) {
+  return _mm256_or_ps(abs(magnitude), _mm256_and_ps(set(-0.0f), sign));
+}
+OCTAVO_INLINE Vec round_even(Vec x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+// In two steps, so that results below the normal range come out right.
+OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
+  const __m256i e = _mm256_cvtps_epi32(n);
+  const __m256i half = _mm256_srai_epi32(e, 1);
+  const __m256i bias = _mm256_set1_epi32(127);
+  const __m256i rest = _mm256_sub_epi32(e, half);
+  const Vec a = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
+  const Vec b = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23));
+  return _mm256_mul_ps(_mm256_mul_ps(x, a), b);
+}
+
+OCTAVO_INLINE float reduce_add(Vec x) {
+  __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+  return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
+}
+OCTAVO_INLINE float reduce_max(Vec x) {
+  __m128 a = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+  return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
+}
+
+// Rows p, p + stride, ... into an 8x8 block whose row i is the i-th column of them.
+OCTAVO_INLINE void transpose_block(const float* p, std::size_t stride, float* out,
+                                   std::size_t out_stride) {
+  Vec a[8], b[8];
+  for (int i = 0; i < 4; ++i) {
+    a[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + i * stride)),
+                                _mm_loadu_ps(p + (i + 4) * stride), 1);
+    a[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + i * stride + 4)),
+                                    _mm_loadu_ps(p + (i + 4) * stride + 4), 1);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    b[i + 2] = _mm256_unpacklo_ps(a[i + 2], a[i + 3]);
+    b[i + 3] = _mm256_unpackhi_ps(a[i + 2], a[i + 3]);
+    store(out + i * out_stride, _mm256_shuffle_ps(b[i], b[i + 2], 0x44));
+    store(out + (i + 1) * out_stride, _mm256_shuffle_ps(b[i], b[i + 2], 0xee));
+    store(out + (i + 2) * out_stride, _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44));
+    store(out + (i + 3) * out_stride, _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee));
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels

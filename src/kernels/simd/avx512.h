@@ -1,0 +1,112 @@
+// Vec for AVX-512 (F, BW, DQ, VL): sixteen floats.
+//
+// Vec is the compiler's own vector type: + - * / work on it. All three headers of this folder offer
+//   kWidth, kBlockRows            floats in a Vec; rows of a matmul block (accumulators: 2 each)
+//   set, broadcast, load, store   unaligned memory
+//   load_partial, store_partial   the first n lanes; others read as zero and are not touched
+//   fma(a, b, c), fnma(a, b, c)   a * b + c, c - a * b
+//   less, select, min, max        min and max give the second operand when one is a NaN
+//   keep_first(x, n)              lanes from n on become zero
+//   abs, copy_sign, round_even
+//   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
+//   reduce_add, reduce_max        in a fixed order
+//   transpose_block               kWidth x kWidth floats
+// in an unnamed namespace: each translation unit has its own copy, compiled for its own instruction
+// set.
+#pragma once
+
+// The undefined operands inside the compiler's own intrinsics are on purpose.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+#include <cstddef>
+#include <cstdint>
+
+#define OCTAVO_INLINE inline __attribute__((always_inline))
+
+namespace octavo::kernels {
+namespace {
+
+using Vec = __m512;
+using Mask = __mmask16;
+
+constexpr std::size_t kWidth = 16;
+constexpr std::size_t kBlockRows = 12;
+
+OCTAVO_INLINE Mask first_lanes(std::size_t n) { return static_cast<Mask>((1u << n) - 1); }
+
+OCTAVO_INLINE Vec set(float x) { return _mm512_set1_ps(x); }
+OCTAVO_INLINE Vec broadcast(const float* p) { return _mm512_set1_ps(*p); }
+OCTAVO_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
+OCTAVO_INLINE void store(float* p, Vec x) { _mm512_storeu_ps(p, x); }
+OCTAVO_INLINE Vec load_partial(const float* p, std::size_t n) {
+  return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+OCTAVO_INLINE void store_partial(float* p, Vec x, std::size_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), x);
+}
+
+OCTAVO_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+OCTAVO_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
+OCTAVO_INLINE Mask less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+OCTAVO_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }
+OCTAVO_INLINE Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+OCTAVO_INLINE Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+OCTAVO_INLINE Vec keep_first(Vec x, std::size_t n) {
+  return _mm512_maskz_mov_ps(first_lanes(n), x);
+}
+
+OCTAVO_INLINE Vec abs(Vec x) { return _mm512_andnot_ps(set(-0.0f), x); }
+OCTAVO_INLINE Vec copy_sign(Vec magnitude, Vec sign) {
+  return _mm512_or_ps(abs(magnitude), _mm512_and_ps(set(-0.0f), sign));
+}
+OCTAVO_INLINE Vec round_even(Vec x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) { return _mm512_scalef_ps(x, n); }
+
+OCTAVO_INLINE float reduce_add(Vec x) {
+  const __m256 low = _mm512_castps512_ps256(x), high = _mm512_extractf32x8_ps(x, 1);
+  const __m256 sum = _mm256_add_ps(low, high);
+  __m128 a = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
+  a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+  return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
+}
+OCTAVO_INLINE float reduce_max(Vec x) {
+  const __m256 low = _mm512_castps512_ps256(x), high = _mm512_extractf32x8_ps(x, 1);
+  const __m256 top = _mm256_max_ps(low, high);
+  __m128 a = _mm_max_ps(_mm256_castps256_ps128(top), _mm256_extractf128_ps(top, 1));
+  a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+  return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
+}
+
+// Rows p, p + stride, ... into a 16x16 block whose row i is the i-th column of them.
+OCTAVO_INLINE void transpose_block(const float* p, std::size_t stride, float* out,
+                                   std::size_t out_stride) {
+  // Lane l of a[q][i] holds columns 4q..4q+3 of row i + 4l.
+  for (int q = 0; q < 4; ++q) {
+    Vec a[4];
+    for (int i = 0; i < 4; ++i) {
+      const float* row = p + i * stride + 4 * q;
+      a[i] = _mm512_castps128_ps512(_mm_loadu_ps(row));
+      a[i] = _mm512_insertf32x4(a[i], _mm_loadu_ps(row + 4 * stride), 1);
+      a[i] = _mm512_insertf32x4(a[i], _mm_loadu_ps(row + 8 * stride), 2);
+      a[i] = _mm512_insertf32x4(a[i], _mm_loadu_ps(row + 12 * stride), 3);
+    }
+    const Vec b0 = _mm512_unpacklo_ps(a[0], a[1]), b1 = _mm512_unpackhi_ps(a[0], a[1]);
+    const Vec b2 = _mm512_unpacklo_ps(a[2], a[3]), b3 = _mm512_unpackhi_ps(a[2], a[3]);
+    float* to = out + 4 * q * out_stride;
+    store(to, _mm512_shuffle_ps(b0, b2, 0x44));
+    store(to + out_stride, _mm512_shuffle_ps(b0, b2, 0xee));
+    store(to + 2 * out_stride, _mm512_shuffle_ps(b1, b3, 0x44));
+    store(to + 3 * out_stride, _mm512_shuffle_ps(b1, b3, 0xee));
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels

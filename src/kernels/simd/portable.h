@@ -1,0 +1,76 @@
+// Vec for any architecture: four floats in a compiler vector. Without fused multiply-add: fma(a, b,
+// c) rounds twice. All three headers of this folder offer the same names; see avx512.h for the
+// list.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define OCTAVO_INLINE inline __attribute__((always_inline))
+#define OCTAVO_VEC_PORTABLE 1
+
+namespace octavo::kernels {
+namespace {
+
+typedef float Vec __attribute__((vector_size(16)));
+typedef std::int32_t IntVec __attribute__((vector_size(16)));
+using Mask = IntVec;
+typedef float UnalignedVec __attribute__((vector_size(16), aligned(4), may_alias));
+
+constexpr std::size_t kWidth = 4;
+constexpr std::size_t kBlockRows = 4;
+
+OCTAVO_INLINE Vec set(float x) { return Vec{x, x, x, x}; }
+OCTAVO_INLINE Vec broadcast(const float* p) { return set(*p); }
+OCTAVO_INLINE Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+OCTAVO_INLINE void store(float* p, Vec x) { *reinterpret_cast<UnalignedVec*>(p) = x; }
+OCTAVO_INLINE Vec load_partial(const float* p, std::size_t n) {
+  Vec x = set(0.0f);
+  for (std::size_t i = 0; i < n; ++i) x[i] = p[i];
+  return x;
+}
+OCTAVO_INLINE void store_partial(float* p, Vec x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) p[i] = x[i];
+}
+
+OCTAVO_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+OCTAVO_INLINE Vec fnma(Vec a, Vec b, Vec c) { return c - a * b; }
+OCTAVO_INLINE Mask less(Vec a, Vec b) { return a < b; }
+OCTAVO_INLINE Vec select(Mask m, Vec a, Vec b) { return (Vec)((m & (IntVec)a) | (~m & (IntVec)b)); }
+OCTAVO_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
+OCTAVO_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
+OCTAVO_INLINE Vec keep_first(Vec x, std::size_t n) {
+  const std::int32_t count = static_cast<std::int32_t>(n);
+  return (Vec)((IntVec)x & (IntVec{0, 1, 2, 3} < IntVec{count, count, count, count}));
+}
+
+OCTAVO_INLINE IntVec sign_bits() { return (IntVec)set(-0.0f); }
+OCTAVO_INLINE Vec abs(Vec x) { return (Vec)((IntVec)x & ~sign_bits()); }
+OCTAVO_INLINE Vec copy_sign(Vec magnitude, Vec sign) {
+  return (Vec)(((IntVec)magnitude & ~sign_bits()) | ((IntVec)sign & sign_bits()));
+}
+// Valid for |x| < 2^22.
+OCTAVO_INLINE Vec round_even(Vec x) { return (x + set(12582912.0f)) - set(12582912.0f); }
+// In two steps, so that results below the normal range come out right.
+OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
+  const IntVec e = __builtin_convertvector(n, IntVec);
+  const IntVec half = e >> 1;
+  return x * (Vec)((half + 127) << 23) * (Vec)((e - half + 127) << 23);
+}
+
+OCTAVO_INLINE float reduce_add(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+OCTAVO_INLINE float reduce_max(Vec x) {
+  const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+}
+
+// Rows p, p + stride, ... into a 4x4 block whose row i is the i-th column of them.
+OCTAVO_INLINE void transpose_block(const float* p, std::size_t stride, float* out,
+                                   std::size_t out_stride) {
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    store(out + i * out_stride, Vec{p[i], p[stride + i], p[2 * stride + i], p[3 * stride + i]});
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
