@@ -1,6 +1,8 @@
 // The public evaluations: models and files bound to the code that knows neither.
 #include "octavo/evaluation.h"
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "eval/retrieval.h"
 #include "octavo/embedder.h"
@@ -23,6 +25,13 @@ eval::TextEmbedder text_embedder(Embedder& embedder) {
     counts.tokens += stats.tokens;
     counts.truncated += stats.truncated;
     return rows;
+  };
+  out.count_truncated = [&embedder](std::span<const std::string> texts, std::string_view prompt) {
+    const EncodeOptions options{.max_length = embedder.max_length()};
+    return static_cast<std::size_t>(
+        std::count_if(texts.begin(), texts.end(), [&](const std::string& text) {
+          return embedder.tokenizer().encode(std::string(prompt) + text, options).truncated;
+        }));
   };
   return out;
 }
