@@ -1,0 +1,172 @@
+#include "plan/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "octavo/error.h"
+
+namespace octavo::plan {
+namespace {
+
+constexpr std::size_t kAlign = 16;  // floats in a cache line
+constexpr std::size_t kMaxSets = 8;
+
+std::size_t round_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+
+void fill_positions(const PackedBatch& batch, const PositionSet& set, std::int32_t* out) noexcept {
+  for (std::size_t i = 0; i < batch.sequences(); ++i) {
+    std::int32_t count = 0;
+    for (std::size_t t = batch.begin(i); t < batch.begin(i) + batch.length(i); ++t) {
+      if (set.padding_idx < 0) {
+        out[t] = static_cast<std::int32_t>(set.offset) + count++;
+      } else {
+        const bool padding = batch.ids[t] == set.padding_idx;
+        out[t] = static_cast<std::int32_t>(set.padding_idx) + (padding ? 0 : ++count);
+      }
+    }
+  }
+}
+
+void fill_rotary(const RotaryTable& table, std::size_t longest, float* out) noexcept {
+  const std::size_t half = table.inverse_frequencies.size();
+  float *cosine = out, *sine = out + longest * half;
+  for (std::size_t p = 0; p < longest; ++p) {
+    for (std::size_t i = 0; i < half; ++i) {
+      const float angle = static_cast<float>(p) * table.inverse_frequencies[i];
+      cosine[p * half + i] = std::cos(angle);
+      sine[p * half + i] = std::sin(angle);
+    }
+  }
+}
+
+[[noreturn]] void reject(std::string message, std::string expected, std::string found,
+                         std::string fix) {
+  throw Error(ErrorCode::kInvalidArgument, {.message = std::move(message),
+                                            .expected = std::move(expected),
+                                            .found = std::move(found),
+                                            .fix = std::move(fix)});
+}
+
+void check_ids(std::span<const std::int32_t> ids, std::int64_t rows, const std::string& name) {
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= rows) {
+      reject("an id of " + name + " is outside the model's table",
+             "0 to " + std::to_string(rows - 1), std::to_string(id),
+             "use the tokenizer that belongs to the model");
+    }
+  }
+}
+
+}  // namespace
+
+void Plan::check(const PackedBatch& batch) const {
+  if (vocabulary_ > 0) check_ids(batch.ids, vocabulary_, "input_ids");
+  if (type_rows_ > 0 && !batch.type_ids.empty())
+    check_ids(batch.type_ids, type_rows_, "token_type_ids");
+  if (const std::size_t longest = batch.longest(); longest > max_tokens_) {
+    reject("a sequence is longer than the model's positions",
+           "at most " + std::to_string(max_tokens_) + " tokens",
+           std::to_string(longest) + " tokens",
+           "cut the text, for example with --max-length " + std::to_string(max_tokens_));
+  }
+}
+
+std::size_t Plan::workspace_floats(std::size_t tokens, std::size_t longest,
+                                   int workers) const noexcept {
+  std::size_t scratch = 0;
+  for (const auto& step : steps_) scratch = std::max(scratch, step->scratch_floats(longest));
+  std::size_t rotary = 0;
+  for (const RotaryTable& table : rotary_)
+    rotary += round_up(2 * longest * table.inverse_frequencies.size());
+  const std::size_t rows = round_up(tokens);
+  return arena_width_ * rows + positions_.size() * rows + rotary +
+         static_cast<std::size_t>(workers) * round_up(scratch);
+}
+
+void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
+               Matrix* outputs) const noexcept {
+  const std::size_t rows = round_up(batch.tokens()), longest = batch.longest();
+  float* cursor = workspace + arena_width_ * rows;
+  std::array<const std::int32_t*, kMaxSets> positions{};
+  for (std::size_t i = 0; i < positions_.size(); ++i, cursor += rows) {
+    auto* out = reinterpret_cast<std::int32_t*>(cursor);
+    fill_positions(batch, positions_[i], out);
+    positions[i] = out;
+  }
+  std::array<const float*, kMaxSets> rotary{};
+  for (std::size_t i = 0; i < rotary_.size(); ++i) {
+    fill_rotary(rotary_[i], longest, cursor);
+    rotary[i] = cursor;
+    cursor += round_up(2 * longest * rotary_[i].inverse_frequencies.size());
+  }
+  std::size_t scratch = 0;
+  for (const auto& step : steps_) scratch = std::max(scratch, step->scratch_floats(longest));
+  constexpr std::size_t kMaxWorkers = 1024;
+  std::array<float*, kMaxWorkers> scratches;
+  const std::size_t workers = pool == nullptr ? 1 : static_cast<std::size_t>(pool->size());
+  for (std::size_t i = 0; i < workers; ++i) scratches[i] = cursor + i * round_up(scratch);
+  const RunState state{.batch = batch,
+                       .arena = workspace,
+                       .row_capacity = rows,
+                       .places = places_.data(),
+                       .positions = positions.data(),
+                       .rotary = rotary.data(),
+                       .scratch = scratches.data(),
+                       .pool = pool};
+  for (const auto& step : steps_) step->run(state);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) outputs[i] = state.matrix(outputs_[i].view);
+}
+
+std::size_t Plan::weight_bytes() const {
+  std::size_t out = 0;
+  for (const auto& step : steps_) out += step->weight_bytes();
+  return out;
+}
+
+void Plan::place_buffers(std::vector<std::size_t> widths) {
+  // A buffer lives from its first to its last use; each goes to the lowest column where no living
+  // one lies.
+  struct Life {
+    std::size_t first = std::numeric_limits<std::size_t>::max(), last = 0;
+  };
+  std::vector<Life> lives(widths.size());
+  const auto use = [&](BufferId id, std::size_t at) {
+    Life& life = lives[static_cast<std::size_t>(id)];
+    life.first = std::min(life.first, at);
+    life.last = std::max(life.last, at);
+  };
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (const BufferId id : steps_[i]->reads()) use(id, i);
+    use(steps_[i]->writes(), i);
+  }
+  for (const PlanOutput& output : outputs_) use(output.view.buffer, steps_.size());
+  std::vector<std::size_t> order(widths.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return widths[a] > widths[b]; });
+  places_.assign(widths.size(), {});
+  std::vector<std::size_t> placed;
+  for (const std::size_t id : order) {
+    places_[id].width = widths[id];
+    if (lives[id].first > lives[id].last) continue;
+    std::vector<std::pair<std::size_t, std::size_t>> taken;
+    for (const std::size_t other : placed) {
+      if (lives[other].first <= lives[id].last && lives[id].first <= lives[other].last) {
+        taken.emplace_back(places_[other].column, places_[other].column + widths[other]);
+      }
+    }
+    std::sort(taken.begin(), taken.end());
+    std::size_t column = 0;
+    for (const auto& [begin, end] : taken) {
+      if (begin >= column + widths[id]) break;
+      column = std::max(column, end);
+    }
+    places_[id].column = column;
+    arena_width_ = std::max(arena_width_, column + widths[id]);
+    placed.push_back(id);
+  }
+}
+
+}  // namespace octavo::plan

@@ -1,0 +1,76 @@
+// A plan: the steps that run a graph over packed sequences, with weights packed, kernels chosen and
+// memory laid out. Everything that can fail fails in build() or check(); run() is noexcept and
+// allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "ir/graph.h"
+#include "plan/step.h"
+
+namespace octavo::plan {
+
+/// How position ids come from the tokens of a sequence (see ai.octavo PositionIds).
+struct PositionSet {
+  std::int64_t padding_idx = -1;
+  std::int64_t offset = 0;
+};
+
+/// Cosines and sines of position * inverse frequency.
+struct RotaryTable {
+  std::vector<float> inverse_frequencies;
+};
+
+struct PlanOutput {
+  std::string name;
+  View view;
+};
+
+class Plan {
+ public:
+  /// Lowers the graph; weights are packed with `pool` (may be null). Constants are taken out of
+  /// `graph` as they are packed, so that the peak is one copy and a layer. Throws
+  /// Error(kUnsupported) naming the node that has no packed form: the caller then runs the graph
+  /// padded.
+  static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool);
+
+  /// Throws Error(kInvalidArgument) when an id has no row in its table or a sequence is longer than
+  /// the positions.
+  void check(const PackedBatch& batch) const;
+  /// The longest sequence the position tables allow; SIZE_MAX without any.
+  std::size_t max_tokens() const { return max_tokens_; }
+
+  /// Floats of workspace for a batch of up to `tokens` tokens with sequences of up to `longest`,
+  /// run by `workers`.
+  std::size_t workspace_floats(std::size_t tokens, std::size_t longest, int workers) const noexcept;
+  /// Runs the steps. `workspace` is 64-byte aligned and holds workspace_floats() of this batch and
+  /// pool. outputs[i] is set to where output i lies in it.
+  void run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
+           Matrix* outputs) const noexcept;
+
+  const std::vector<PlanOutput>& outputs() const { return outputs_; }
+  const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
+  std::size_t weight_bytes() const;
+  std::size_t arena_floats_per_token() const { return arena_width_; }
+  bool reads_type_ids() const { return type_rows_ > 0; }
+
+ private:
+  friend class Lowering;
+  Plan() = default;
+  void place_buffers(std::vector<std::size_t> widths);
+
+  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<PlanOutput> outputs_;
+  std::vector<BufferPlace> places_;
+  std::size_t arena_width_ = 0;
+  std::vector<PositionSet> positions_;
+  std::vector<RotaryTable> rotary_;
+  std::int64_t vocabulary_ = 0, type_rows_ = 0;  // rows of the smallest tables; 0: not read
+  std::size_t max_tokens_ = 0;
+};
+
+}  // namespace octavo::plan

@@ -1,0 +1,74 @@
+#include "plan/steps/attention.h"
+
+#include "kernels/attention/attention.h"
+#include "plan/steps/reason.h"
+
+namespace octavo::plan {
+namespace {
+
+class Attention final : public Step {
+ public:
+  Attention(AttentionSpec spec, IsaMask isa)
+      : spec_(std::move(spec)),
+        head_size_(spec_.q.width / spec_.heads),
+        kernel_(kernels::choose_attention(isa)),
+        reason_(reason_for(kernels::attention_kernels(), kernel_, isa)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix q = state.matrix(spec_.q), k = state.matrix(spec_.k), v = state.matrix(spec_.v);
+    const Matrix y = state.matrix(spec_.y);
+    const std::size_t distances =
+        spec_.relative_bias ? static_cast<std::size_t>(spec_.relative_bias->dim(1)) : 0;
+    state.parallel_for(state.batch.sequences() * spec_.heads, [&](std::size_t task, int worker) {
+      const std::size_t sequence = task / spec_.heads, head = task % spec_.heads;
+      const std::size_t row = state.batch.begin(sequence), column = head * head_size_;
+      kernels::AttentionArgs args{.q = q.data + row * q.ld + column,
+                                  .k = k.data + row * k.ld + column,
+                                  .v = v.data + row * v.ld + column,
+                                  .ld_q = q.ld,
+                                  .ld_k = k.ld,
+                                  .ld_v = v.ld,
+                                  .out = y.data + row * y.ld + column,
+                                  .ld_out = y.ld,
+                                  .tokens = state.batch.length(sequence),
+                                  .head_size = head_size_,
+                                  .scale = spec_.scale,
+                                  .scratch = state.scratch[worker]};
+      if (spec_.local_window > 0) args.window = spec_.local_window;
+      if (spec_.relative_bias) {
+        args.relative_bias = spec_.relative_bias->data<float>().data() + head * distances;
+        args.radius = distances / 2;
+      }
+      kernel_.run(args);
+    });
+  }
+  StepInfo info() const override {
+    std::string op = "attention";
+    if (spec_.local_window > 0) op += " window " + std::to_string(spec_.local_window);
+    if (spec_.relative_bias) op += "+relative_bias";
+    return {spec_.name, op,
+            "tokens x " + std::to_string(spec_.heads) + " heads of " + std::to_string(head_size_),
+            std::string(kernel_.name), reason_};
+  }
+  std::vector<BufferId> reads() const override {
+    return {spec_.q.buffer, spec_.k.buffer, spec_.v.buffer};
+  }
+  BufferId writes() const override { return spec_.y.buffer; }
+  std::size_t scratch_floats(std::size_t longest) const noexcept override {
+    return kernel_.scratch_floats(longest, head_size_);
+  }
+
+ private:
+  AttentionSpec spec_;
+  std::size_t head_size_;
+  const kernels::AttentionKernel& kernel_;
+  std::string reason_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_attention(AttentionSpec spec, IsaMask isa) {
+  return std::make_unique<Attention>(std::move(spec), isa);
+}
+
+}  // namespace octavo::plan

@@ -1,0 +1,24 @@
+// Attention over packed sequences: every head of every sequence by itself.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/cpu.h"
+#include "plan/step.h"
+#include "tensor/tensor.h"
+
+namespace octavo::plan {
+
+struct AttentionSpec {
+  std::string name;
+  View q, k, v, y;
+  std::size_t heads;
+  float scale;
+  std::size_t local_window = 0;         // 0: global
+  std::optional<Tensor> relative_bias;  // float32 [heads, 2 * radius + 1]
+};
+std::unique_ptr<Step> make_attention(AttentionSpec spec, IsaMask isa);
+
+}  // namespace octavo::plan

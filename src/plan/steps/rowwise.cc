@@ -1,0 +1,265 @@
+#include "plan/steps/rowwise.h"
+
+#include <cstring>
+
+#include "kernels/norm/norm.h"
+#include "plan/steps/reason.h"
+
+namespace octavo::plan {
+namespace {
+
+/// Rows a task takes at least, so that a task is worth a wake-up.
+std::size_t grain_for(std::size_t width) {
+  constexpr std::size_t kFloats = 16384;
+  return std::max<std::size_t>(1, kFloats / std::max<std::size_t>(1, width));
+}
+
+std::string rows_text(Layout layout) { return layout == Layout::kToken ? "tokens" : "sequences"; }
+
+class LayerNorm final : public Step {
+ public:
+  LayerNorm(LayerNormSpec spec, IsaMask isa)
+      : spec_(std::move(spec)),
+        kernel_(kernels::choose_norm(isa)),
+        reason_(reason_for(kernels::norm_kernels(), kernel_, isa)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix x = state.matrix(spec_.x), y = state.matrix(spec_.y);
+    state.for_rows(x.rows, grain_for(x.width), [&](std::size_t first, std::size_t last) {
+      kernel_.layer_norm({.x = x.data + first * x.ld,
+                          .ld_x = x.ld,
+                          .y = y.data + first * y.ld,
+                          .ld_y = y.ld,
+                          .rows = last - first,
+                          .width = x.width,
+                          .scale = spec_.scale.data<float>().data(),
+                          .bias = spec_.bias ? spec_.bias->data<float>().data() : nullptr,
+                          .epsilon = spec_.epsilon});
+    });
+  }
+  StepInfo info() const override {
+    return {spec_.name, "layer_norm",
+            rows_text(spec_.x.layout) + " x " + std::to_string(spec_.x.width),
+            std::string(kernel_.name), reason_};
+  }
+  std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
+  BufferId writes() const override { return spec_.y.buffer; }
+  std::size_t weight_bytes() const override {
+    return spec_.scale.byte_size() + (spec_.bias ? spec_.bias->byte_size() : 0);
+  }
+
+ private:
+  LayerNormSpec spec_;
+  const kernels::NormKernel& kernel_;
+  std::string reason_;
+};
+
+class Unary final : public Step {
+ public:
+  Unary(UnarySpec spec, IsaMask isa)
+      : spec_(std::move(spec)),
+        kernel_(kernels::choose_elementwise(isa)),
+        reason_(reason_for(kernels::elementwise_kernels(), kernel_, isa)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix x = state.matrix(spec_.x), y = state.matrix(spec_.y);
+    state.for_rows(x.rows, grain_for(x.width), [&](std::size_t first, std::size_t last) {
+      kernel_.unary({.x = x.data + first * x.ld,
+                     .ld_x = x.ld,
+                     .y = y.data + first * y.ld,
+                     .ld_y = y.ld,
+                     .rows = last - first,
+                     .width = x.width,
+                     .activation = spec_.activation});
+    });
+  }
+  StepInfo info() const override {
+    const bool copy = spec_.activation == kernels::Activation::kNone;
+    return {spec_.name, copy ? "copy" : activation_name(spec_.activation),
+            rows_text(spec_.x.layout) + " x " + std::to_string(spec_.x.width),
+            std::string(kernel_.name), reason_};
+  }
+  std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
+  BufferId writes() const override { return spec_.y.buffer; }
+
+ private:
+  UnarySpec spec_;
+  const kernels::ElementwiseKernel& kernel_;
+  std::string reason_;
+};
+
+class Binary final : public Step {
+ public:
+  Binary(BinarySpec spec, IsaMask isa)
+      : spec_(std::move(spec)),
+        kernel_(kernels::choose_elementwise(isa)),
+        reason_(reason_for(kernels::elementwise_kernels(), kernel_, isa)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix a = state.matrix(spec_.a), y = state.matrix(spec_.y);
+    const float* b = spec_.row ? spec_.row->data<float>().data() : state.matrix(*spec_.b).data;
+    const std::size_t ld_b = spec_.row ? 0 : state.matrix(*spec_.b).ld;
+    state.for_rows(a.rows, grain_for(a.width), [&](std::size_t first, std::size_t last) {
+      kernel_.binary({.a = a.data + first * a.ld,
+                      .b = b + first * ld_b,
+                      .ld_a = a.ld,
+                      .ld_b = ld_b,
+                      .y = y.data + first * y.ld,
+                      .ld_y = y.ld,
+                      .rows = last - first,
+                      .width = a.width,
+                      .op = spec_.op,
+                      .activation = spec_.activation});
+    });
+  }
+  StepInfo info() const override {
+    static constexpr const char* kNames[] = {"add", "sub", "mul", "div"};
+    std::string op = kNames[static_cast<int>(spec_.op)];
+    if (spec_.activation != kernels::Activation::kNone)
+      op = std::string(activation_name(spec_.activation)) + "+" + op;
+    return {spec_.name, op, rows_text(spec_.a.layout) + " x " + std::to_string(spec_.a.width),
+            std::string(kernel_.name), reason_};
+  }
+  std::vector<BufferId> reads() const override {
+    if (spec_.b) return {spec_.a.buffer, spec_.b->buffer};
+    return {spec_.a.buffer};
+  }
+  BufferId writes() const override { return spec_.y.buffer; }
+
+ private:
+  BinarySpec spec_;
+  const kernels::ElementwiseKernel& kernel_;
+  std::string reason_;
+};
+
+class Embedding final : public Step {
+ public:
+  explicit Embedding(EmbeddingSpec spec) : spec_(std::move(spec)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix y = state.matrix(spec_.y);
+    state.for_rows(y.rows, grain_for(y.width), [&](std::size_t first, std::size_t last) {
+      for (std::size_t r = first; r < last; ++r) {
+        float* out = y.data + r * y.ld;
+        std::memcpy(out, row(state, spec_.terms[0], r), y.width * sizeof(float));
+        for (std::size_t t = 1; t < spec_.terms.size(); ++t) {
+          const float* in = row(state, spec_.terms[t], r);
+          for (std::size_t i = 0; i < y.width; ++i) out[i] += in[i];
+        }
+      }
+    });
+  }
+  StepInfo info() const override {
+    return {spec_.name, "embedding",
+            "sum of " + std::to_string(spec_.terms.size()) + " tables -> tokens x " +
+                std::to_string(spec_.y.width),
+            "embedding_portable", "a copy, bound by memory"};
+  }
+  std::vector<BufferId> reads() const override { return {}; }
+  BufferId writes() const override { return spec_.y.buffer; }
+  std::size_t weight_bytes() const override {
+    std::size_t out = 0;
+    for (const EmbeddingTerm& term : spec_.terms) out += term.table.byte_size();
+    return out;
+  }
+
+ private:
+  static const float* row(const RunState& state, const EmbeddingTerm& term, std::size_t token) {
+    std::int32_t index = 0;
+    switch (term.index) {
+      case EmbeddingTerm::Index::kIds: index = state.batch.ids[token]; break;
+      case EmbeddingTerm::Index::kTypeIds:
+        index = state.batch.type_ids.empty() ? 0 : state.batch.type_ids[token];
+        break;
+      case EmbeddingTerm::Index::kPositions:
+        index = state.positions[term.position_set][token];
+        break;
+      case EmbeddingTerm::Index::kRow: break;
+    }
+    const std::size_t width = static_cast<std::size_t>(term.table.shape().back());
+    return term.table.data<float>().data() + static_cast<std::size_t>(index) * width;
+  }
+
+  EmbeddingSpec spec_;
+};
+
+class FirstToken final : public Step {
+ public:
+  explicit FirstToken(FirstTokenSpec spec) : spec_(std::move(spec)) {}
+
+  void run(const RunState& state) const noexcept override {
+    Matrix x = state.matrix(spec_.x), y = state.matrix(spec_.y);
+    for (std::size_t i = 0; i < y.rows; ++i) {
+      std::memcpy(y.data + i * y.ld, x.data + state.batch.begin(i) * x.ld, y.width * sizeof(float));
+    }
+  }
+  StepInfo info() const override {
+    return {spec_.name, "first_token",
+            "tokens x " + std::to_string(spec_.x.width) + " -> sequences", "copy",
+            "a copy, bound by memory"};
+  }
+  std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
+  BufferId writes() const override { return spec_.y.buffer; }
+
+ private:
+  FirstTokenSpec spec_;
+};
+
+class Rotary final : public Step {
+ public:
+  Rotary(RotarySpec spec, IsaMask isa)
+      : spec_(std::move(spec)),
+        kernel_(kernels::choose_elementwise(isa)),
+        reason_(reason_for(kernels::elementwise_kernels(), kernel_, isa)) {}
+
+  void run(const RunState& state) const noexcept override {
+    const Matrix x = state.matrix(spec_.x);
+    const std::size_t half = spec_.head_size / 2, longest = state.batch.longest();
+    const float* cosine = state.rotary[spec_.table];
+    state.parallel_for(state.batch.sequences(), [&](std::size_t i, int) {
+      kernel_.rotary({.x = x.data + state.batch.begin(i) * x.ld,
+                      .ld_x = x.ld,
+                      .rows = state.batch.length(i),
+                      .heads = spec_.heads,
+                      .head_size = spec_.head_size,
+                      .cosine = cosine,
+                      .sine = cosine + longest * half});
+    });
+  }
+  StepInfo info() const override {
+    return {
+        spec_.name, "rotary",
+        "tokens x " + std::to_string(spec_.heads) + " heads of " + std::to_string(spec_.head_size),
+        std::string(kernel_.name), reason_};
+  }
+  std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
+  BufferId writes() const override { return spec_.x.buffer; }
+
+ private:
+  RotarySpec spec_;
+  const kernels::ElementwiseKernel& kernel_;
+  std::string reason_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_layer_norm(LayerNormSpec spec, IsaMask isa) {
+  return std::make_unique<LayerNorm>(std::move(spec), isa);
+}
+std::unique_ptr<Step> make_unary(UnarySpec spec, IsaMask isa) {
+  return std::make_unique<Unary>(std::move(spec), isa);
+}
+std::unique_ptr<Step> make_binary(BinarySpec spec, IsaMask isa) {
+  return std::make_unique<Binary>(std::move(spec), isa);
+}
+std::unique_ptr<Step> make_embedding(EmbeddingSpec spec) {
+  return std::make_unique<Embedding>(std::move(spec));
+}
+std::unique_ptr<Step> make_first_token(FirstTokenSpec spec) {
+  return std::make_unique<FirstToken>(std::move(spec));
+}
+std::unique_ptr<Step> make_rotary(RotarySpec spec, IsaMask isa) {
+  return std::make_unique<Rotary>(std::move(spec), isa);
+}
+
+}  // namespace octavo::plan
