@@ -42,9 +42,13 @@ void require_regular(const FileDescriptor& file, const std::string& path) {
 }
 
 [[noreturn]] void refuse_outside(const std::string& relative, std::string found) {
+  std::string shown = relative.substr(0, 200);
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
   throw Error(ErrorCode::kInvalidFile,
               {.message = "a model file names data outside its own folder",
-               .place = "location '" + relative + "'",
+               .place = "location '" + shown + "'",
                .expected = "a plain file below the model's folder, without links",
                .found = std::move(found),
                .fix = "put the data file beside the model and name it by its relative path"});

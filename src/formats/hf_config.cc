@@ -65,7 +65,8 @@ ModuleKind module_kind(const JsonValue& type) {
        .fix = "use a model without it, or export the model to ONNX"});
 }
 
-// By the text alone: links inside the directory are its owner's business (download caches are made of them).
+// By the text alone: links inside the directory are its owner's business (download caches are made
+// of them).
 void check_path(const JsonValue& value) {
   const fs::path path(value.as_string());
   const bool leaves = std::find(path.begin(), path.end(), "..") != path.end();
@@ -214,7 +215,8 @@ SentenceTransformersConfig load_sentence_transformers(const std::string& directo
       if (module.kind != ModuleKind::kPooling && module.kind != ModuleKind::kDense) continue;
       with_frame([&] { return "reading the module '" + module.path + "' of " + directory; },
                  [&] {
-                   const JsonDocument config = parse_object((root / module.path / "config.json").string());
+                   const JsonDocument config =
+                       parse_object((root / module.path / "config.json").string());
                    if (module.kind == ModuleKind::kPooling)
                      module.pooling = parse_pooling_config(config.root());
                    if (module.kind == ModuleKind::kDense)

@@ -301,7 +301,7 @@ Tensor OnnxTensorReader::from_file(const WireMessage& message, const Proto& prot
   return with_frame(
       [&] { return "reading the external data of " + proto.place(); },
       [&] {
-        const auto& file = external_file(location);
+        const auto& file = external_file(location, message.file());
         if (length && *length != proto.byte_size) {
           proto.fail(message, "the length of external data does not match the shape of its tensor",
                      std::to_string(proto.byte_size) + " bytes for " +
@@ -317,16 +317,22 @@ Tensor OnnxTensorReader::from_file(const WireMessage& message, const Proto& prot
       });
 }
 
-const std::shared_ptr<const Buffer>& OnnxTensorReader::external_file(const std::string& location) {
+const std::shared_ptr<const Buffer>& OnnxTensorReader::external_file(const std::string& location,
+                                                                     std::string_view model) {
   // Without links there is one normal spelling of each file, so that no file is held twice.
   const std::string key = std::filesystem::path(location).lexically_normal().string();
   const auto found = files_.find(key);
   if (found != files_.end()) return found->second;
-  const FileDescriptor file = open_file_beneath(*directory_, location);
-  const std::string path = (std::filesystem::path(*directory_) / key).string();
-  const std::size_t size = file_size(file, path);
-  budget_.add_file(size);
-  return files_.emplace(key, read_range(file, path, 0, size)).first->second;
+  try {
+    const FileDescriptor file = open_file_beneath(*directory_, location);
+    const std::string path = (std::filesystem::path(*directory_) / key).string();
+    const std::size_t size = file_size(file, path);
+    budget_.add_file(size);
+    return files_.emplace(key, read_range(file, path, 0, size)).first->second;
+  } catch (Error& error) {
+    error.set_file(model);
+    throw;
+  }
 }
 
 }  // namespace octavo::formats

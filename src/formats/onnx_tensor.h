@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/memory_budget.h"
 #include "formats/onnx_model.h"
@@ -32,7 +33,8 @@ class OnnxTensorReader {
   Tensor from_list(const WireMessage& message, const Proto& proto);
   Tensor from_file(const WireMessage& message, const Proto& proto);
   Tensor view(const Proto& proto, const std::shared_ptr<const Buffer>& storage, std::size_t offset);
-  const std::shared_ptr<const Buffer>& external_file(const std::string& location);
+  const std::shared_ptr<const Buffer>& external_file(const std::string& location,
+                                                     std::string_view model);
 
   std::shared_ptr<const Buffer> source_;
   std::optional<std::string> directory_;

@@ -26,12 +26,13 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 
 SafetensorsFile open_shard(const std::string& directory, const std::string& name,
                            const std::string& index) {
-  return with_frame([&] { return "opening the shard '" + name + "' that " + index + " names"; },
-                    [&] {
-                      return SafetensorsFile::open(
-                          open_file_beneath(directory, name),
-                          (std::filesystem::path(directory) / name).string());
-                    });
+  try {
+    return SafetensorsFile::open(open_file_beneath(directory, name),
+                                 (std::filesystem::path(directory) / name).string());
+  } catch (Error& error) {
+    error.set_file(index).add_frame("opening a shard that " + index + " names");
+    throw;
+  }
 }
 
 }  // namespace
