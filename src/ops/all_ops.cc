@@ -135,7 +135,10 @@
   OP("", Trilu, trilu)                                           \
   OP("", Unsqueeze, unsqueeze)                                   \
   OP("", Where, where)                                           \
-  OP("", Xor, logical_xor)
+  OP("", Xor, logical_xor)                                       \
+  OP("ai.octavo", Attention, octavo_attention)                   \
+  OP("ai.octavo", PositionIds, octavo_position_ids)              \
+  OP("ai.octavo", RotaryEmbedding, octavo_rotary_embedding)
 
 namespace octavo::ops {
 

@@ -1,0 +1,140 @@
+// LayerNormalization from its parts, as exporters before opset 17 write it:
+//
+//   d = x - ReduceMean(x);  d / Sqrt(ReduceMean(d * d) + epsilon) [* gamma] [+ beta]
+//
+// d * d may be Pow(d, 2) or Mul(d, d), d may be computed once or twice, sums and products may be in
+// either order.
+#include "passes/match.h"
+#include "passes/pass.h"
+
+namespace octavo::passes {
+namespace {
+
+bool is_op(const ir::Node* node, std::string_view op) { return node != nullptr && node->is(op); }
+
+/// The input of a ReduceMean over the last axis that keeps it; kNoValue for anything else.
+ir::ValueId mean_of(const ir::Graph& graph, ir::ValueId value, PassContext& context) {
+  const ir::Node* node = graph.producer(value);
+  if (!is_op(node, "ReduceMean") || node->attributes.int_or("keepdims", 1) == 0) {
+    return ir::kNoValue;
+  }
+  const auto axes = integers_of(graph, *node, 1, "axes");
+  if (!axes || axes->size() != 1) return ir::kNoValue;
+  if ((*axes)[0] == -1) return node->input(0);
+  const Probe& probe = context.probe();
+  const ProbeShape* shape = probe.usable() ? probe.shape(node->input(0)) : nullptr;
+  const bool last = shape != nullptr && (*axes)[0] == static_cast<std::int64_t>(shape->size()) - 1;
+  return last ? node->input(0) : ir::kNoValue;
+}
+
+/// x of Sub(x, ReduceMean(x)).
+ir::ValueId centered(const ir::Graph& graph, ir::ValueId value, PassContext& context) {
+  const ir::Node* node = graph.producer(value);
+  if (!is_op(node, "Sub")) return ir::kNoValue;
+  const ir::ValueId x = node->input(0);
+  return mean_of(graph, node->input(1), context) == x ? x : ir::kNoValue;
+}
+
+/// d of Pow(d, 2) or Mul(d, d).
+ir::ValueId square_of(const ir::Graph& graph, ir::ValueId value) {
+  const ir::Node* node = graph.producer(value);
+  if (is_op(node, "Mul") && node->input(0) == node->input(1)) return node->input(0);
+  if (is_op(node, "Pow") && scalar_constant(graph, node->input(1)) == 2.0) return node->input(0);
+  return ir::kNoValue;
+}
+
+struct Spread {
+  ir::ValueId x = ir::kNoValue;
+  float epsilon = 0;
+};
+
+/// Sqrt(ReduceMean((x - mean(x))^2) + epsilon).
+std::optional<Spread> spread_of(const ir::Graph& graph, ir::ValueId value, PassContext& context) {
+  const ir::Node* root = graph.producer(value);
+  if (!is_op(root, "Sqrt")) return std::nullopt;
+  const ir::Node* sum = graph.producer(root->input(0));
+  if (!is_op(sum, "Add")) return std::nullopt;
+  for (std::size_t side = 0; side < 2; ++side) {
+    const auto epsilon = scalar_constant(graph, sum->input(side));
+    if (!epsilon) continue;
+    const ir::ValueId variance = mean_of(graph, sum->input(1 - side), context);
+    if (variance == ir::kNoValue) continue;
+    const ir::ValueId d = square_of(graph, variance);
+    if (d == ir::kNoValue) continue;
+    const ir::ValueId x = centered(graph, d, context);
+    if (x != ir::kNoValue) return Spread{x, static_cast<float>(*epsilon)};
+  }
+  return std::nullopt;
+}
+
+/// A constant that is one number for each element of the last axis: [H] or [1, .., 1, H].
+const Tensor* row_constant(const ir::Graph& graph, ir::ValueId value) {
+  const Tensor* tensor = graph.constant(value);
+  if (tensor == nullptr || tensor->rank() == 0) return nullptr;
+  const auto last = static_cast<std::size_t>(tensor->shape().back());
+  return tensor->elements() == last && last > 1 ? tensor : nullptr;
+}
+
+/// When the only reader of *value is `op` with a row constant, moves *value to its output.
+const Tensor* absorb(const ir::Graph& graph, const Readers& readers, std::string_view op,
+                     ir::ValueId* value) {
+  const ir::NodeId reader = readers.only(*value);
+  if (reader == ir::kNoNode || !graph.node(reader).is(op)) return nullptr;
+  const Tensor* row = row_constant(graph, other_input(graph.node(reader), *value));
+  if (row != nullptr) *value = graph.node(reader).outputs[0];
+  return row;
+}
+
+Tensor flat(const Tensor& row) { return row.reshaped({row.shape().back()}); }
+
+}  // namespace
+
+void fuse_layer_norm(ir::Graph& graph, PassContext& context) {
+  const Readers readers(graph);
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    if (!node.is("Div")) continue;
+    const auto spread = spread_of(graph, node.input(1), context);
+    if (!spread) continue;
+    const std::string where = "node '" + node.name + "'";
+    if (centered(graph, node.input(0), context) != spread->x) {
+      context.near_miss(where, "the numerator is not the input less its mean");
+      continue;
+    }
+    ir::ValueId out = node.outputs[0];
+    const Tensor* gamma = absorb(graph, readers, "Mul", &out);
+    const Tensor* beta = absorb(graph, readers, "Add", &out);
+    std::optional<Tensor> scale;
+    if (gamma != nullptr) {
+      scale = flat(*gamma);
+    } else {
+      const Probe& probe = context.probe();
+      const ProbeShape* shape = probe.usable() ? probe.shape(spread->x) : nullptr;
+      if (shape == nullptr || shape->empty() || !shape->back().constant()) {
+        context.near_miss(where, "the size of the normalized axis is unknown");
+        continue;
+      }
+      const std::vector<float> ones(static_cast<std::size_t>(shape->back().factor), 1.0f);
+      scale = Tensor::vector<float>(ones);
+    }
+    if (beta != nullptr && beta->elements() != scale->elements()) {
+      context.near_miss(where, "scale and bias differ in size");
+      continue;
+    }
+    const std::string name = node.name;
+    ir::Attributes attributes;
+    attributes.set("axis", std::int64_t{-1});
+    attributes.set("epsilon", spread->epsilon);
+    std::vector<ir::ValueId> inputs{spread->x, ir::kNoValue};
+    if (beta != nullptr) {
+      Tensor bias = flat(*beta);
+      inputs.push_back(graph.add_constant(name + ".bias", std::move(bias)));
+    }
+    inputs[1] = graph.add_constant(name + ".scale", std::move(*scale));
+    graph.replace_uses(out, graph.emit("LayerNormalization", std::move(inputs),
+                                       std::move(attributes), "", name + ".fused"));
+    context.fire();
+  }
+}
+
+}  // namespace octavo::passes

@@ -1,0 +1,197 @@
+// Names what embedding tables are read by. The indices of a Gather from a table are computed at
+// several sizes; where they are
+//   - the input ids or token types: they are read directly,
+//   - one number everywhere: the table's row becomes a constant,
+//   - 0, 1, 2 .. in every row, plus a constant; or RoBERTa's count of ids that are no padding:
+//     they become ai.octavo.PositionIds.
+// Compared are the kept tokens of right-padded batches.
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "octavo/error.h"
+#include "passes/match.h"
+#include "passes/pass.h"
+
+namespace octavo::passes {
+namespace {
+
+struct Sample {
+  Batch batch;
+  Shape shape;
+  std::vector<std::int64_t> indices;  // [batch, sequence]
+};
+
+/// Indices of shape [B, S], [1, S], [S] or one number, as [B, S].
+std::optional<std::vector<std::int64_t>> broadcast(const Tensor& found, const Batch& batch) {
+  if (dtype_is_float(found.dtype()) || found.rank() > 2) return std::nullopt;
+  const std::vector<std::int64_t> values = found.to_int64s();
+  const auto at = [&](std::size_t from_end) {
+    return found.rank() >= from_end ? found.dim(found.rank() - from_end) : 1;
+  };
+  const std::int64_t rows = at(2), columns = at(1);
+  if ((rows != 1 && rows != batch.batch) || (columns != 1 && columns != batch.sequence)) {
+    return std::nullopt;
+  }
+  std::vector<std::int64_t> out;
+  for (std::int64_t b = 0; b < batch.batch; ++b) {
+    for (std::int64_t s = 0; s < batch.sequence; ++s) {
+      const std::int64_t index = (rows == 1 ? 0 : b) * columns + (columns == 1 ? 0 : s);
+      out.push_back(values[static_cast<std::size_t>(index)]);
+    }
+  }
+  return out;
+}
+
+/// True when `expected(sample)` agrees with the indices at every kept token.
+bool agrees(const std::vector<Sample>& samples,
+            const std::function<std::vector<std::int64_t>(const Batch&)>& expected) {
+  for (const Sample& sample : samples) {
+    const std::vector<std::int64_t> values = expected(sample.batch);
+    for (std::int64_t i = 0; i < sample.batch.batch * sample.batch.sequence; ++i) {
+      const std::int64_t row = i / sample.batch.sequence;
+      if (!sample.batch.kept(row, i % sample.batch.sequence)) continue;
+      const auto at = static_cast<std::size_t>(i);
+      if (values[at] != sample.indices[at]) return false;
+    }
+  }
+  return true;
+}
+
+std::vector<std::int64_t> plain_positions(const Batch& batch, std::int64_t offset) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t i = 0; i < batch.batch * batch.sequence; ++i) {
+    out.push_back(offset + i % batch.sequence);
+  }
+  return out;
+}
+
+std::vector<std::int64_t> counted_positions(const Batch& batch, std::int64_t padding) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t b = 0; b < batch.batch; ++b) {
+    std::int64_t count = 0;
+    for (std::int64_t s = 0; s < batch.sequence; ++s) {
+      const bool counts = batch.ids[out.size()] != padding;
+      out.push_back(padding + (counts ? ++count : 0));
+    }
+  }
+  return out;
+}
+
+class Lifter {
+ public:
+  Lifter(ir::Graph& graph, PassContext& context)
+      : graph_(graph), context_(context), probe_(context.probe()), readers_(graph) {}
+
+  void run() {
+    for (const ir::NodeId id : graph_.topological_order()) {
+      const ir::Node& node = graph_.node(id);
+      const Tensor* table = node.is("Gather") ? graph_.constant(node.input(0)) : nullptr;
+      if (table == nullptr || table->rank() != 2 || !dtype_is_float(table->dtype())) continue;
+      const ir::Node* producer = graph_.producer(node.input(1));
+      if (producer == nullptr || producer->is("PositionIds", "ai.octavo")) continue;
+      if (node.attributes.int_or("axis", 0) != 0) continue;
+      if (probe_.depends_on_data(node.input(1))) continue;
+      const std::string where = "node '" + node.name + "'";
+      try {
+        if (const char* reason = lift(id, *table)) context_.near_miss(where, reason);
+      } catch (const Error& error) {
+        context_.near_miss(where, error.info().message);
+      }
+    }
+  }
+
+ private:
+  /// Only sums and products read the row: they do not mind whether it is repeated.
+  bool broadcasts(ir::ValueId value) const {
+    if (readers_.is_output(value)) return false;
+    for (const ir::NodeId id : readers_.of(value)) {
+      const std::string& op = graph_.node(id).op;
+      if (op != "Add" && op != "Sub" && op != "Mul" && op != "Div") return false;
+    }
+    return true;
+  }
+
+  const char* lift(ir::NodeId id, const Tensor& table) {
+    const ir::ValueId indices = graph_.node(id).input(1), out = graph_.node(id).outputs[0];
+    const std::int64_t longest = std::clamp(table.dim(0) - 4, std::int64_t{1}, std::int64_t{37});
+    std::vector<Sample> samples;
+    bool full = true;
+    // Ids from 0: kept tokens may have the id of padding.
+    for (const Batch& batch : {make_batch(std::min<std::int64_t>(4, longest), {longest}, 0, 0),
+                               make_batch(std::min<std::int64_t>(7, longest), {7, 3, 5}, 1, 0),
+                               make_batch(longest, {longest, 2, 11}, 1, 0)}) {
+      const Tensor found = probe_.evaluate_one(batch, indices);
+      auto values = broadcast(found, batch);
+      if (!values) return "the indices are not one for each token";
+      full &= found.shape() == Shape{batch.batch, batch.sequence};
+      samples.push_back({batch, found.shape(), std::move(*values)});
+    }
+    const std::int64_t first = samples[0].indices[0];
+    if (full && agrees(samples, [](const Batch& b) { return b.ids; })) {
+      return redirect(id, probe_.input_ids());
+    }
+    if (full && probe_.token_type_ids() != ir::kNoValue &&
+        agrees(samples, [](const Batch& b) { return b.types; })) {
+      return redirect(id, probe_.token_type_ids());
+    }
+    if (!full && !broadcasts(out)) return "its rows are read by more than sums and products";
+    const auto constant = [&](const Batch& b) {
+      return std::vector<std::int64_t>(b.ids.size(), first);
+    };
+    if (agrees(samples, constant) && broadcasts(out)) return constant_row(out, table, first);
+    if (agrees(samples, [&](const Batch& b) { return plain_positions(b, first); })) {
+      return positions(id, -1, first);
+    }
+    for (std::int64_t padding = 0; padding < 4; ++padding) {
+      if (agrees(samples, [&](const Batch& b) { return counted_positions(b, padding); })) {
+        return positions(id, padding, 0);
+      }
+    }
+    return "the indices follow no known rule of positions";
+  }
+
+  const char* redirect(ir::NodeId id, ir::ValueId indices) {
+    graph_.node(id).inputs[1] = indices;
+    context_.fire();
+    return nullptr;
+  }
+
+  const char* positions(ir::NodeId id, std::int64_t padding, std::int64_t offset) {
+    ir::Attributes attributes;
+    attributes.set("padding_idx", padding);
+    attributes.set("offset", offset);
+    const ir::ValueId ids =
+        graph_.emit("PositionIds", {probe_.input_ids(), probe_.attention_mask()},
+                    std::move(attributes), "ai.octavo", graph_.node(id).name + ".position_ids");
+    return redirect(id, ids);
+  }
+
+  const char* constant_row(ir::ValueId out, const Tensor& table, std::int64_t index) {
+    if (index < 0 || index >= table.dim(0)) return "the index is not in the table";
+    Tensor row(table.dtype(), {table.dim(1)});
+    std::memcpy(row.mutable_bytes(),
+                table.bytes() + static_cast<std::size_t>(index) * row.byte_size(), row.byte_size());
+    const ir::ValueId constant = graph_.add_constant(graph_.value(out).name, std::move(row));
+    graph_.replace_uses(out, constant);
+    context_.fire();
+    return nullptr;
+  }
+
+  ir::Graph& graph_;
+  PassContext& context_;
+  const Probe& probe_;
+  const Readers readers_;
+};
+
+}  // namespace
+
+void lift_positions(ir::Graph& graph, PassContext& context) {
+  if (!context.probe().usable()) {
+    context.near_miss("the graph", context.probe().reason());
+    return;
+  }
+  Lifter(graph, context).run();
+}
+
+}  // namespace octavo::passes

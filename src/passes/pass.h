@@ -1,0 +1,58 @@
+// A pass: one rewrite of the graph, listed in pipeline.cc. A pass leaves the outputs of the graph
+// as they were (at kept tokens), counts what it rewrote and notes what it nearly rewrote, and why
+// not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+#include "passes/probe.h"
+
+namespace octavo::passes {
+
+/// What a pass is given beside the graph, and what it reports.
+class PassContext {
+ public:
+  explicit PassContext(const ir::Graph& graph) : graph_(graph) {}
+
+  /// The graph as it was when a pass first asked; made anew after begin_pass() when the graph
+  /// changed since.
+  const Probe& probe();
+
+  void fire(std::size_t times = 1) { fired_ += times; }
+  /// Something that nearly matched: where, and what was in the way.
+  void near_miss(std::string_view where, std::string_view reason);
+
+  void begin_pass();
+  std::size_t fired() const { return fired_; }
+  std::vector<std::string> take_notes() { return std::move(notes_); }
+
+ private:
+  const ir::Graph& graph_;
+  std::unique_ptr<Probe> probe_;
+  std::size_t fired_ = 0;
+  std::vector<std::string> notes_;
+};
+
+using PassFunction = void (*)(ir::Graph& graph, PassContext& context);
+
+struct Pass {
+  std::string_view name;
+  int level;  // runs where the pipeline's level is at least this
+  PassFunction run;
+};
+
+// One file each.
+void fold_constants(ir::Graph& graph, PassContext& context);
+void remove_identities(ir::Graph& graph, PassContext& context);
+void fuse_layer_norm(ir::Graph& graph, PassContext& context);
+void fuse_gelu(ir::Graph& graph, PassContext& context);
+void lift_positions(ir::Graph& graph, PassContext& context);
+void lift_attention(ir::Graph& graph, PassContext& context);
+void freeze_sizes(ir::Graph& graph, PassContext& context);
+void lift_first_token(ir::Graph& graph, PassContext& context);
+
+}  // namespace octavo::passes
