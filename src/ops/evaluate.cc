@@ -12,6 +12,14 @@ class Evaluator {
       : graph_(graph), options_(options), values_(graph.value_count()), uses_(graph.value_count()) {
     for (const auto& [id, tensor] : feeds) {
       if (!valid(id)) fail_value(id);
+      const ir::Value& value = graph.value(id);
+      if (value.dtype && *value.dtype != tensor.dtype()) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    {.message = "an input has the wrong element type",
+                     .place = "value '" + value.name + "'",
+                     .expected = std::string(dtype_name(*value.dtype)),
+                     .found = std::string(dtype_name(tensor.dtype()))});
+      }
       values_[index(id)] = tensor;
     }
   }
