@@ -1,0 +1,147 @@
+#include "flags.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <initializer_list>
+
+#include "format.h"
+
+namespace octavo::cli {
+namespace {
+
+// Sets an optional when the flag is there.
+template <typename T>
+CLI::Option* add_optional(CLI::App& app, const std::string& name, std::optional<T>& target,
+                          const std::string& help) {
+  return app
+      .add_option_function<T>(
+          name, [&target](const T& value) { target = value; }, help)
+      ->group(kModelGroup);
+}
+
+std::string role_prompt(const std::optional<std::string>& own, const PromptFlags& flags,
+                        const Embedder& embedder, std::initializer_list<const char*> names) {
+  if (own) return *own;
+  if (flags.prompt || flags.name) return text_prompt(flags, embedder);
+  for (const char* name : names) {
+    const auto found = embedder.prompts().find(name);
+    if (found != embedder.prompts().end()) return found->second;
+  }
+  return text_prompt(flags, embedder);
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, std::string& model) {
+  app.add_option("MODEL", model, "a directory, an .onnx, or a .safetensors beside its config")
+      ->required()
+      ->group("Arguments");
+}
+
+void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& options) {
+  options.isa = context.isa;
+  app.add_option("--threads", options.threads, "threads to use (every core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096))
+      ->group(kModelGroup);
+  app.add_option("--precision", options.precision, "what to compute in: fp32")
+      ->type_name("P")
+      ->check(CLI::IsMember({"fp32"}))
+      ->group(kModelGroup);
+  app.add_option("--isa", options.isa,
+                 "CPU features to use: native, portable, or a list such as avx2,avx512")
+      ->type_name("LIST")
+      ->group(kModelGroup);
+}
+
+void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {
+  app.add_option("--tokenizer", tokenizer, "the tokenizer's file, where it is elsewhere")
+      ->type_name("FILE")
+      ->group(kModelGroup);
+}
+
+void add_max_length(CLI::App& app, std::optional<std::size_t>& max_length) {
+  add_optional(app, "--max-length", max_length, "cut what is longer than N tokens")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_embedder_flags(CLI::App& app, const Context& context, EmbedderOptions& options) {
+  add_runtime_flags(app, context, options.runtime);
+  add_tokenizer_flag(app, options.tokenizer);
+  app.add_option_function<std::string>(
+         "--pooling",
+         [&options](const std::string& name) { options.pooling = parse_pooling(name); },
+         "cls, mean, max, last_token, mean_sqrt_len, weighted_mean")
+      ->type_name("NAME")
+      ->group(kModelGroup);
+  add_max_length(app, options.max_length);
+  add_optional(app, "--dimensions", options.dimensions, "keep the first D, normalized again")
+      ->type_name("D")
+      ->check(CLI::PositiveNumber);
+  app.add_flag_function(
+         "--normalize,!--no-normalize",
+         [&options](std::int64_t value) { options.normalize = value > 0; },
+         "scale vectors to length 1, or do not")
+      ->group(kModelGroup);
+}
+
+void add_format_flag(CLI::App& app, std::string& format) {
+  app.add_option("--format", format, "lines are: auto (JSON or text), text, jsonl")
+      ->type_name("F")
+      ->check(CLI::IsMember({"auto", "text", "jsonl"}));
+}
+
+void add_prompt_flags(CLI::App& app, PromptFlags& flags) {
+  auto* prompt = add_optional(app, "--prompt", flags.prompt, "text to put before every input")
+                     ->type_name("TEXT");
+  add_optional(app, "--prompt-name", flags.name, "a prompt that the model's files name")
+      ->type_name("NAME")
+      ->excludes(prompt);
+}
+
+void add_role_prompt_flags(CLI::App& app, PromptFlags& flags) {
+  add_optional(app, "--query-prompt", flags.query, "text to put before every query")
+      ->type_name("TEXT");
+  add_optional(app, "--document-prompt", flags.document, "text to put before every document")
+      ->type_name("TEXT");
+}
+
+std::string text_prompt(const PromptFlags& flags, const Embedder& embedder) {
+  if (flags.prompt) return *flags.prompt;
+  if (flags.name) return embedder.prompt(*flags.name);
+  if (const auto name = embedder.default_prompt_name()) return embedder.prompt(*name);
+  return {};
+}
+
+std::string query_prompt(const PromptFlags& flags, const Embedder& embedder) {
+  return role_prompt(flags.query, flags, embedder, {"query"});
+}
+
+std::string document_prompt(const PromptFlags& flags, const Embedder& embedder) {
+  return role_prompt(flags.document, flags, embedder, {"document", "passage", "corpus"});
+}
+
+void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
+                    std::string_view noun, std::size_t max_length) {
+  if (truncated == 0) return;
+  console.warn(
+      fmt::format("{} of {} {} longer than {} tokens and {} cut; --max-length changes the limit",
+                  group_digits(truncated), plural(total, noun), truncated == 1 ? "was" : "were",
+                  group_digits(max_length), truncated == 1 ? "was" : "were"));
+}
+
+std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {
+  const double rate = seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+  return fmt::format("{} tokens/s with {}, {}", group_digits(static_cast<std::size_t>(rate)), isa,
+                     plural(static_cast<std::size_t>(threads), "thread"));
+}
+
+void explain_terminal_input(Console& console, const std::vector<std::string>& paths,
+                            std::string_view what) {
+  if (paths.empty() && ::isatty(STDIN_FILENO) == 1)
+    console.note(fmt::format("octavo: type {}, one a line; Ctrl-D ends", what));
+}
+
+}  // namespace octavo::cli

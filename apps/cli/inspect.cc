@@ -1,0 +1,179 @@
+// octavo inspect: what a model consists of and how it will run.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "flags.h"
+#include "format.h"
+#include "octavo/model.h"
+#include "verbs.h"
+
+namespace octavo::cli {
+namespace {
+
+Json values_json(const std::vector<ModelInput>& values) {
+  Json out = Json::array();
+  for (const ModelInput& value : values)
+    out.push_back({{"name", value.name}, {"dtype", value.dtype}, {"shape", value.shape}});
+  return out;
+}
+
+std::string values_text(const std::vector<ModelInput>& values) {
+  std::string out;
+  for (const ModelInput& value : values) {
+    std::string shape;
+    for (const std::string& dim : value.shape) shape += (shape.empty() ? "" : ", ") + dim;
+    out += fmt::format("  {} {} [{}]\n", value.name, value.dtype, shape);
+  }
+  return out;
+}
+
+// What the files beside the weights say, or why the model is no embedder.
+struct EmbeddingSettings {
+  Json json;
+  std::string text;
+};
+
+EmbeddingSettings embedding_settings(const std::string& model, const EmbedderOptions& options) {
+  try {
+    const Embedder embedder = Embedder::load(model, options);
+    Json prompts = Json::object();
+    std::string prompt_text;
+    for (const auto& [name, prompt] : embedder.prompts()) {
+      prompts[name] = prompt;
+      prompt_text += fmt::format("{}{} \"{}\"", prompt_text.empty() ? "" : ", ", name, prompt);
+    }
+    const auto default_prompt = embedder.default_prompt_name();
+    Json json = {{"pooling", pooling_name(embedder.pooling())},
+                 {"normalize", embedder.normalize()},
+                 {"dimensions", embedder.dimensions()},
+                 {"max_length", embedder.max_length()},
+                 {"similarity", similarity_name(embedder.similarity())},
+                 {"prompts", prompts},
+                 {"default_prompt_name", default_prompt ? Json(*default_prompt) : Json(nullptr)},
+                 {"digest", embedder.digest()}};
+    return {std::move(json),
+            fmt::format("  pooling {}{}, {} dimensions, at most {} tokens, {} similarity\n"
+                        "  prompts: {}\n",
+                        pooling_name(embedder.pooling()),
+                        embedder.normalize() ? ", normalized" : "", embedder.dimensions(),
+                        embedder.max_length(), similarity_name(embedder.similarity()),
+                        prompt_text.empty() ? "none" : prompt_text)};
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kCancelled) throw;
+    return {{{"unavailable", error.info().message}, {"fix", error.info().fix}},
+            "  not as an embedder: " + error.info().message + "\n"};
+  }
+}
+
+struct InspectCommand {
+  explicit InspectCommand(Context& the_context) : context(the_context) {}
+
+  Context& context;
+  std::string model;
+  bool graph = false, plan = false;
+  EmbedderOptions options{};
+
+  void run() {
+    const ModelSummary summary = Model::load(model, options.runtime).summary(graph);
+    const EmbeddingSettings settings = embedding_settings(model, options);
+    if (context.console.json) return print_json(summary, settings.json);
+    if (graph) {
+      context.console.out() << summary.graph_text;
+      if (!plan) return;
+    }
+    if (!graph) print_text(summary, settings.text);
+    if (plan) print_plan(summary);
+  }
+
+  void print_json(const ModelSummary& summary, const Json& embedding) {
+    Json steps = Json::array();
+    for (const PlanStep& step : summary.plan)
+      steps.push_back({{"name", step.name},
+                       {"op", step.op},
+                       {"shape", step.shape},
+                       {"kernel", step.kernel},
+                       {"reason", step.reason}});
+    Json document = {{"path", summary.path},
+                     {"format", summary.format},
+                     {"family", summary.family},
+                     {"parameters", summary.parameters},
+                     {"weight_bytes", summary.weight_bytes},
+                     {"file_bytes", summary.file_bytes},
+                     {"packed_weight_bytes", summary.packed_weight_bytes},
+                     {"arena_bytes_per_token", summary.arena_bytes_per_token},
+                     {"dtype_bytes", summary.dtype_bytes},
+                     {"inputs", values_json(summary.inputs)},
+                     {"outputs", values_json(summary.outputs)},
+                     {"ops", summary.op_counts},
+                     {"lifted_ops", summary.lifted_op_counts},
+                     {"packed", summary.packed},
+                     {"plan_note", summary.plan_note},
+                     {"embedding", embedding},
+                     {"plan", std::move(steps)}};
+    if (graph) document["graph"] = summary.graph_text;
+    context.console.print_json(document);
+  }
+
+  void print_text(const ModelSummary& summary, const std::string& settings) {
+    std::ostream& out = context.console.out();
+    const Console& console = context.console;
+    std::string stored;
+    for (const auto& [name, bytes] : summary.dtype_bytes)
+      stored += fmt::format("{}{} {}", stored.empty() ? "" : ", ", name, bytes_text(bytes));
+    out << console.strong(summary.path) << '\n'
+        << fmt::format("  {} ({}), {} parameters\n", summary.family, summary.format,
+                       group_digits(summary.parameters))
+        << fmt::format("  file {}, weights {} ({}), packed {}, {} a token while running\n",
+                       bytes_text(summary.file_bytes), bytes_text(summary.weight_bytes), stored,
+                       bytes_text(summary.packed_weight_bytes),
+                       bytes_text(summary.arena_bytes_per_token));
+    out << '\n' << console.strong("Embedding") << '\n' << settings;
+    out << '\n' << console.strong("Inputs") << '\n' << values_text(summary.inputs);
+    out << '\n' << console.strong("Outputs") << '\n' << values_text(summary.outputs);
+    Table ops({"  op", "as read", "after passes"});
+    std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
+    for (const auto& [name, count] : summary.op_counts) counts[name].first = count;
+    for (const auto& [name, count] : summary.lifted_op_counts) counts[name].second = count;
+    for (const auto& [name, pair] : counts)
+      ops.add({"  " + name, std::to_string(pair.first), std::to_string(pair.second)});
+    out << '\n' << console.strong("Ops") << '\n' << ops.text();
+    out << '\n'
+        << console.strong("Plan") << '\n'
+        << (summary.packed ? "  packed: runs without padding\n" : "  padded: ")
+        << (summary.plan_note.empty() ? ""
+                                      : (summary.packed ? "  " : "") + summary.plan_note + "\n");
+    if (!plan) {
+      std::map<std::string, std::size_t> kernels;
+      for (const PlanStep& step : summary.plan) ++kernels[step.kernel];
+      for (const auto& [kernel, count] : kernels)
+        out << fmt::format("  {} x {}\n", count, kernel.empty() ? "(none)" : kernel);
+      out << "  --plan shows every step and why its kernel was chosen; --graph the graph\n";
+    }
+  }
+
+  void print_plan(const ModelSummary& summary) {
+    Table table({"step", "op", "shape", "kernel", "why"});
+    for (const PlanStep& step : summary.plan)
+      table.add({step.name, step.op, step.shape, step.kernel, step.reason});
+    context.console.out() << table.text();
+  }
+};
+
+}  // namespace
+
+void define_inspect(Command& command, Context& context) {
+  const auto self = std::make_shared<InspectCommand>(context);
+  CLI::App& app = command.app;
+  add_model(app, self->model);
+  app.add_flag("--plan", self->plan, "every step: its kernel, and why not a faster one");
+  app.add_flag("--graph", self->graph, "the graph in text form");
+  add_embedder_flags(app, context, self->options);
+  command.examples = {"octavo inspect models/minilm",
+                      "octavo inspect models/minilm --plan --isa avx2",
+                      "octavo inspect model.onnx --graph > model.graph"};
+  command.run = [self] { self->run(); };
+}
+
+}  // namespace octavo::cli

@@ -1,0 +1,118 @@
+// octavo's command line: picks the verb, reads the environment, and turns every failure into one
+// message and one exit code: 0 ok, 1 failed, 2 usage, 3 not found, 130 interrupted.
+#include <csignal>
+#include <cstdlib>
+#include <new>
+
+#include "command.h"
+#include "interrupt.h"
+#include "octavo/error.h"
+#include "suggest.h"
+
+namespace octavo::cli {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string cache_directory() {
+  if (const std::string own = environment("OCTAVO_CACHE"); !own.empty()) return own;
+  if (const std::string xdg = environment("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/octavo";
+  if (const std::string home = environment("HOME"); !home.empty()) return home + "/.cache/octavo";
+  return {};
+}
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return 2;
+    case ErrorCode::kNotFound: return 3;
+    case ErrorCode::kCancelled: return kExitInterrupted;
+    default: return 1;
+  }
+}
+
+const Verb& find_verb(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs()) {
+    if (verb.name == name) return verb;
+    names.push_back(verb.name);
+  }
+  const bool flag = name.starts_with("-");
+  const std::string near = flag ? "" : nearest(name, names);
+  const std::string list = "'octavo help' lists the verbs";
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      {.message = flag ? "the verb comes first, before " + name : "there is no verb '" + name + "'",
+       .fix = near.empty() ? list : "did you mean '" + near + "'? " + list});
+}
+
+void dispatch(std::vector<std::string> arguments, Context& context) {
+  if (arguments.empty() || arguments[0] == "-h" || arguments[0] == "--help" ||
+      (arguments[0] == "help" && arguments.size() == 1)) {
+    context.console.out() << overview_text();
+    return;
+  }
+  std::string name = arguments[0];
+  arguments.erase(arguments.begin());
+  if (name == "help") {
+    name = arguments[0];
+    arguments = {"--help"};
+  } else if (name == "--version" || name == "-V") {
+    name = "version";
+  }
+  run_verb(find_verb(name), arguments, context);
+}
+
+// What was done before a failure is not lost.
+void flush_quietly(Console& console) {
+  try {
+    console.flush();
+  } catch (...) {
+  }
+}
+
+int guarded_main(std::vector<std::string> arguments) {
+  Console console(!environment("NO_COLOR").empty());
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (argument == "--json") console.json = true;
+  }
+  const std::string isa = environment("OCTAVO_ISA");
+  Context context{console, isa.empty() ? "native" : isa, cache_directory()};
+  try {
+    dispatch(std::move(arguments), context);
+    console.flush();
+    return 0;
+  } catch (const BrokenPipe&) {
+    return 0;
+  } catch (const Error& error) {
+    flush_quietly(console);
+    if (error.code() == ErrorCode::kCancelled && interrupted()) {
+      console.note("octavo: interrupted");
+    } else {
+      console.print_error(error);
+    }
+    return exit_code(error.code());
+  } catch (const std::bad_alloc&) {
+    console.print_error(
+        Error(ErrorCode::kIo,
+              ErrorInfo{.message = "there is not enough memory",
+                        .fix = "'octavo doctor MODEL' compares what is needed and what is free"}));
+  } catch (const std::exception& error) {
+    console.print_error(
+        Error(ErrorCode::kInternal, {.message = std::string("unexpected failure: ") + error.what(),
+                                     .fix = "this is a defect of octavo: please report it"}));
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace octavo::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  octavo::cli::install_interrupt_handler();
+  return octavo::cli::guarded_main({argv + (argc > 0 ? 1 : 0), argv + argc});
+}

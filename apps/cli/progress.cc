@@ -1,0 +1,50 @@
+#include "progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "format.h"
+#include "interrupt.h"
+
+namespace octavo::cli {
+
+Progress::Progress(Console& console) : console_(console), start_(Clock::now()), last_(start_) {}
+
+bool Progress::update(std::string_view what, std::size_t done, std::size_t tokens,
+                      double fraction) {
+  if (interrupted()) return false;
+  if (!console_.error_is_terminal() || console_.quiet) return true;
+  const auto now = Clock::now();
+  if (what != what_) {
+    what_ = what;
+    start_ = now;
+    last_ = now;
+    start_fraction_ = std::max(fraction, 0.0);
+    start_done_ = done;
+    return true;
+  }
+  if (now - last_ < std::chrono::milliseconds(200)) return true;
+  last_ = now;
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  std::string line = fmt::format("{} {}", group_digits(done), what);
+  if (fraction >= 0) line = fmt::format("{:3.0f} %  {}", 100 * std::min(fraction, 1.0), line);
+  if (done > start_done_)
+    line += fmt::format("  {:.0f} {}/s", static_cast<double>(done - start_done_) / seconds, what);
+  if (tokens > 0)
+    line +=
+        fmt::format("  {} tokens/s",
+                    group_digits(static_cast<std::size_t>(static_cast<double>(tokens) / seconds)));
+  if (fraction > start_fraction_ && fraction < 1)
+    line += fmt::format("  {} left",
+                        duration_text(seconds * (1 - fraction) / (fraction - start_fraction_)));
+  line = "\r\033[K" + line;
+  [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line.data(), line.size());
+  console_.progress_shown_ = true;
+  return true;
+}
+
+void Progress::clear() { console_.clear_progress(); }
+
+}  // namespace octavo::cli
