@@ -47,7 +47,10 @@ bool stricter_than_the_reference(const std::string& message) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  const auto reference = nlohmann::json::parse(text, nullptr, false);
+  // A NUL is nowhere allowed; the reference takes it for the end of the text.
+  const auto reference = text.find('\0') == std::string::npos
+                             ? nlohmann::json::parse(text, nullptr, false)
+                             : nlohmann::json(nlohmann::json::value_t::discarded);
   try {
     const auto document = octavo::JsonDocument::parse(text, "fuzz");
     require(!reference.is_discarded());
