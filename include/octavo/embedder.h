@@ -66,7 +66,8 @@ class Embedder {
 
   std::size_t dimensions() const;
   std::size_t max_length() const;
-  Pooling pooling() const;
+  /// In their order; several are concatenated. Empty for a model that pools by itself.
+  const std::vector<Pooling>& pooling() const;
   bool normalize() const;
   Similarity similarity() const;
   const Tokenizer& tokenizer() const;

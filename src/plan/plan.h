@@ -56,7 +56,8 @@ class Plan {
   const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
   std::size_t weight_bytes() const;
   std::size_t arena_floats_per_token() const { return arena_width_; }
-  bool reads_type_ids() const { return type_rows_ > 0; }
+  /// Rows of the token table; 0 for a graph without one.
+  std::int32_t vocabulary() const { return static_cast<std::int32_t>(vocabulary_); }
 
  private:
   friend class Lowering;

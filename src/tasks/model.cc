@@ -1,0 +1,289 @@
+#include "octavo/model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <random>
+
+#include "ir/text.h"
+#include "octavo/error.h"
+#include "tasks/runner.h"
+
+namespace octavo {
+
+namespace {
+
+Tensor to_tensor(const NamedTensor& named) {
+  const auto type_error = [&](std::string message, std::string expected, std::string found) {
+    throw Error(ErrorCode::kInvalidArgument, {.message = std::move(message),
+                                              .place = "input '" + named.name + "'",
+                                              .expected = std::move(expected),
+                                              .found = std::move(found)});
+  };
+  for (int code = 1; code <= 16; ++code) {
+    const auto dtype = dtype_from_onnx(code);
+    if (!dtype || dtype_name(*dtype) != named.dtype) continue;
+    Tensor out(*dtype, named.shape);
+    if (out.byte_size() != named.data.size()) {
+      type_error("a tensor's bytes do not fit its shape", std::to_string(out.byte_size()),
+                 std::to_string(named.data.size()));
+    }
+    if (!named.data.empty()) std::memcpy(out.mutable_bytes(), named.data.data(), named.data.size());
+    return out;
+  }
+  type_error("a tensor has an unknown type", "an element type such as int64",
+             "'" + named.dtype + "'");
+  return {};
+}
+
+Tensor to_int64(const Tensor& tensor) {
+  const std::vector<std::int64_t> values = tensor.to_int64s();
+  return Tensor::from<std::int64_t>(tensor.shape(), values);
+}
+
+NamedTensor to_named(std::string name, const Tensor& tensor) {
+  NamedTensor out{.name = std::move(name),
+                  .dtype = std::string(dtype_name(tensor.dtype())),
+                  .shape = tensor.shape(),
+                  .data = {}};
+  out.data.assign(tensor.bytes(), tensor.bytes() + tensor.byte_size());
+  return out;
+}
+
+std::vector<ModelInput> describe(const ir::Graph& graph,
+                                 const std::vector<std::pair<std::string, ir::ValueId>>& values) {
+  std::vector<ModelInput> out;
+  for (const auto& [name, id] : values) {
+    const ir::Value& value = graph.value(id);
+    ModelInput input{.name = name,
+                     .dtype = value.dtype ? std::string(dtype_name(*value.dtype)) : "unknown",
+                     .shape = {}};
+    if (value.shape) {
+      for (const ir::Dim& dim : *value.shape) {
+        input.shape.push_back(dim.known()          ? std::to_string(dim.value)
+                              : dim.symbol.empty() ? "?"
+                                                   : dim.symbol);
+      }
+    }
+    out.push_back(std::move(input));
+  }
+  return out;
+}
+
+/// Kept tokens of a padded batch, back to back.
+struct Packing {
+  std::vector<std::int32_t> ids, types, starts{0};
+  std::vector<std::size_t> sequence_rows;  // sequence -> row of the batch
+  std::vector<std::size_t> token_rows;     // token -> row * length + column
+};
+
+Packing pack(const Tensor& ids, const Tensor* mask, const Tensor* types) {
+  Packing out;
+  const auto id = ids.data<std::int64_t>();
+  const auto batch = static_cast<std::size_t>(ids.dim(0)),
+             length = static_cast<std::size_t>(ids.dim(1));
+  for (std::size_t b = 0; b < batch; ++b) {
+    for (std::size_t t = 0; t < length; ++t) {
+      const std::size_t at = b * length + t;
+      if (mask != nullptr && mask->data<std::int64_t>()[at] == 0) continue;
+      // Anything that does not fit 32 bits is outside every table too.
+      const auto narrow = [](std::int64_t v) {
+        return v < 0 || v > 0x7fffffff ? -1 : static_cast<std::int32_t>(v);
+      };
+      out.ids.push_back(narrow(id[at]));
+      out.types.push_back(types == nullptr ? 0 : narrow(types->data<std::int64_t>()[at]));
+      out.token_rows.push_back(at);
+    }
+    if (out.ids.size() > static_cast<std::size_t>(out.starts.back())) {
+      out.starts.push_back(static_cast<std::int32_t>(out.ids.size()));
+      out.sequence_rows.push_back(b);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Model::Impl {
+  tasks::ModelFiles files;
+  ModelSummary summary;
+  std::string original_text;
+  std::unique_ptr<tasks::Runner> runner;
+
+  std::vector<NamedTensor> run_packed(const std::map<std::string, Tensor>& feeds);
+};
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::load(const std::string& path, const RuntimeOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->files = tasks::find_model(path);
+  tasks::ImportedModel imported = tasks::import_model(impl->files);
+  ModelSummary& summary = impl->summary;
+  summary.path = path;
+  summary.format = impl->files.onnx ? "onnx" : "safetensors";
+  summary.family = imported.family;
+  for (const std::string& file : imported.files)
+    summary.file_bytes += std::filesystem::file_size(file);
+  const ir::Graph& graph = imported.graph;
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    if (const Tensor* constant = graph.constant(static_cast<ir::ValueId>(i)); constant != nullptr) {
+      summary.weight_bytes += constant->byte_size();
+      summary.dtype_bytes[std::string(dtype_name(constant->dtype()))] += constant->byte_size();
+      if (constant->rank() > 0) summary.parameters += constant->elements();
+    }
+  }
+  summary.op_counts = tasks::count_ops(graph);
+  std::vector<std::pair<std::string, ir::ValueId>> inputs, outputs;
+  for (const ir::ValueId input : graph.inputs())
+    inputs.emplace_back(graph.value(input).name, input);
+  for (const auto& output : graph.outputs()) outputs.emplace_back(output.name, output.value);
+  summary.inputs = describe(graph, inputs);
+  summary.outputs = describe(graph, outputs);
+  impl->original_text = ir::print(graph);
+  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options);
+  summary.lifted_op_counts = impl->runner->lifted_op_counts();
+  summary.packed = impl->runner->packed();
+  summary.plan_note = impl->runner->note();
+  if (const plan::Plan* plan = impl->runner->plan()) {
+    for (const auto& step : plan->steps()) {
+      plan::StepInfo info = step->info();
+      summary.plan.push_back({info.name, info.op, info.shape, info.kernel, info.reason});
+    }
+    summary.packed_weight_bytes = plan->weight_bytes();
+    summary.arena_bytes_per_token = plan->arena_floats_per_token() * sizeof(float);
+  }
+  return Model(std::move(impl));
+}
+
+std::vector<NamedTensor> Model::Impl::run_packed(const std::map<std::string, Tensor>& feeds) {
+  const auto find = [&](const char* name) {
+    const auto it = feeds.find(name);
+    return it == feeds.end() ? nullptr : &it->second;
+  };
+  const Tensor *ids = find("input_ids"), *mask = find("attention_mask"),
+               *types = find("token_type_ids");
+  if (ids == nullptr || ids->rank() != 2) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "the input ids are missing or have another rank",
+                 .place = "input 'input_ids'",
+                 .expected = "integers [batch, sequence]",
+                 .found = ids == nullptr ? "nothing" : shape_to_string(ids->shape())});
+  }
+  for (const auto& [name, tensor] : feeds) {
+    if (name != "input_ids" && name != "attention_mask" && name != "token_type_ids") {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "the model has no such input",
+                   .place = "input '" + name + "'",
+                   .expected = "input_ids, attention_mask, token_type_ids"});
+    }
+    if (tensor.shape() != ids->shape()) {
+      throw Error(ErrorCode::kInvalidArgument, {.message = "the inputs have different shapes",
+                                                .place = "input '" + name + "'",
+                                                .expected = shape_to_string(ids->shape()),
+                                                .found = shape_to_string(tensor.shape())});
+    }
+  }
+  const Packing packing = pack(*ids, mask, types);
+  const plan::Plan& plan = *runner->plan();
+  std::vector<Tensor> outputs;
+  for (const plan::PlanOutput& output : plan.outputs()) {
+    const auto width = static_cast<std::int64_t>(output.view.width);
+    Shape shape{ids->dim(0), width};
+    if (output.view.layout == plan::Layout::kToken) shape = {ids->dim(0), ids->dim(1), width};
+    Tensor tensor(DType::kFloat32, std::move(shape));
+    std::fill(tensor.mutable_data<float>().begin(), tensor.mutable_data<float>().end(), 0.0f);
+    outputs.push_back(std::move(tensor));
+  }
+  const plan::PackedBatch batch{
+      .ids = packing.ids, .type_ids = packing.types, .starts = packing.starts};
+  runner->run(batch, [&](std::size_t first, const plan::PackedBatch& chunk,
+                         std::span<const plan::Matrix> matrices) {
+    const auto first_token = static_cast<std::size_t>(packing.starts[first]);
+    for (std::size_t o = 0; o < matrices.size(); ++o) {
+      const plan::Matrix& m = matrices[o];
+      float* out = outputs[o].mutable_data<float>().data();
+      const bool tokens = plan.outputs()[o].view.layout == plan::Layout::kToken;
+      const std::size_t rows = tokens ? chunk.tokens() : chunk.sequences();
+      for (std::size_t r = 0; r < rows; ++r) {
+        const std::size_t row =
+            tokens ? packing.token_rows[first_token + r] : packing.sequence_rows[first + r];
+        std::memcpy(out + row * m.width, m.data + r * m.ld, m.width * sizeof(float));
+      }
+    }
+  });
+  std::vector<NamedTensor> result;
+  for (std::size_t o = 0; o < outputs.size(); ++o)
+    result.push_back(to_named(plan.outputs()[o].name, outputs[o]));
+  return result;
+}
+
+std::vector<NamedTensor> Model::run(const std::vector<NamedTensor>& inputs) {
+  std::map<std::string, Tensor> feeds;
+  for (const NamedTensor& input : inputs) {
+    const Tensor tensor = to_tensor(input);
+    feeds.emplace(input.name, dtype_is_float(tensor.dtype()) ? tensor : to_int64(tensor));
+  }
+  if (impl_->runner->packed()) return impl_->run_packed(feeds);
+  runtime::GraphRunner& graph_runner = *impl_->runner->graph_runner();
+  const auto ids = feeds.find("input_ids");
+  if (ids != feeds.end()) {
+    const auto fill = [&](const char* name, std::int64_t value) {
+      if (feeds.contains(name) || graph_runner.graph().find_input(name) == ir::kNoValue) return;
+      const std::vector<std::int64_t> values(ids->second.elements(), value);
+      feeds.emplace(name, Tensor::from<std::int64_t>(ids->second.shape(), values));
+    };
+    fill("attention_mask", 1);
+    fill("token_type_ids", 0);
+  }
+  const std::vector<Tensor> outputs = graph_runner.run(feeds);
+  std::vector<NamedTensor> result;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    result.push_back(to_named(graph_runner.graph().outputs()[i].name, outputs[i]));
+  }
+  return result;
+}
+
+ModelSummary Model::summary(bool with_graph_text) const {
+  ModelSummary out = impl_->summary;
+  if (with_graph_text)
+    out.graph_text = impl_->runner->packed() ? impl_->runner->lifted_text() : impl_->original_text;
+  return out;
+}
+
+std::string Model::isa() const { return isa_name(impl_->runner->isa()); }
+int Model::threads() const { return impl_->runner->pool().size(); }
+
+double Model::time_ms(std::size_t batch, std::size_t tokens, double min_seconds) {
+  std::mt19937 random(0);
+  const std::int32_t top =
+      impl_->runner->plan() != nullptr ? impl_->runner->plan()->vocabulary() : 1000;
+  std::uniform_int_distribution<std::int32_t> id(std::min(top - 1, 5), std::max(top - 1, 1));
+  std::vector<std::int32_t> ids(batch * tokens), starts{0};
+  for (std::int32_t& value : ids) value = id(random);
+  for (std::size_t i = 1; i <= batch; ++i) starts.push_back(static_cast<std::int32_t>(i * tokens));
+  const plan::PackedBatch packed{.ids = ids, .type_ids = {}, .starts = starts};
+  const auto once = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    impl_->runner->run(packed,
+                       [](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix>) {});
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  once();
+  once();
+  std::vector<double> times;
+  double total = 0;
+  while (total < min_seconds || times.size() < 3) {
+    times.push_back(once());
+    total += times.back();
+  }
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
+  return times[times.size() / 2] * 1e3;
+}
+
+}  // namespace octavo

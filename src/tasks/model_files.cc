@@ -1,0 +1,112 @@
+#include "tasks/model_files.h"
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "formats/onnx_reader.h"
+#include "formats/sharded_safetensors.h"
+#include "importers/hf.h"
+#include "importers/onnx.h"
+#include "octavo/error.h"
+
+namespace octavo::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string join(const std::string& directory, const std::string& name) {
+  return (fs::path(directory) / name).string();
+}
+
+constexpr const char* kForms =
+    "a directory with config.json and model.safetensors, a .onnx, or a .safetensors";
+
+}  // namespace
+
+std::string ModelFiles::tokenizer_path(const std::string& tokenizer) const {
+  if (!tokenizer.empty()) return tokenizer;
+  for (const std::string& folder : {directory, fs::path(directory).parent_path().string()}) {
+    for (const char* name : {"tokenizer.json", "vocab.txt"}) {
+      // The parent counts only for models that lie in a subfolder of theirs, as in
+      // "onnx/model.onnx".
+      if (folder != directory && !file_exists(join(folder, "config.json"))) continue;
+      if (file_exists(join(folder, name))) return folder.empty() ? "." : folder;
+    }
+  }
+  throw Error(
+      ErrorCode::kNotFound,
+      {.message = "the model has no tokenizer",
+       .file = directory,
+       .expected = "tokenizer.json or vocab.txt beside the model",
+       .fix = "put the tokenizer.json of the model there or name it with --tokenizer FILE"});
+}
+
+ModelFiles find_model(const std::string& path) {
+  ModelFiles out{.path = path, .directory = path, .weights = ""};
+  if (directory_exists(path)) {
+    const bool config = file_exists(join(path, "config.json"));
+    const bool weights = file_exists(join(path, "model.safetensors")) ||
+                         file_exists(join(path, "model.safetensors.index.json"));
+    if (!config || !weights) {
+      for (const char* name : {"model.onnx", "onnx/model.onnx"}) {
+        if (out.weights.empty() && file_exists(join(path, name))) out.weights = join(path, name);
+      }
+      out.onnx = !out.weights.empty();
+      if (!out.onnx) {
+        const bool torch = file_exists(join(path, "pytorch_model.bin"));
+        throw Error(
+            ErrorCode::kNotFound,
+            {.message = "this directory holds no model",
+             .file = path,
+             .expected = "config.json with model.safetensors (or its index), or model.onnx",
+             .found = torch ? "pytorch_model.bin, which octavo does not read: it can run code"
+                            : "neither",
+             .fix = torch ? "save the model as safetensors" : "check the path"});
+      }
+    }
+  } else if (file_exists(path)) {
+    out.weights = path;
+    out.directory = fs::path(path).parent_path().string();
+    if (out.directory.empty()) out.directory = ".";
+    const std::string suffix = fs::path(path).extension().string();
+    out.onnx = suffix == ".onnx";
+    if (!out.onnx && suffix != ".safetensors") {
+      throw Error(ErrorCode::kUnsupported,
+                  {.message = "octavo does not read models of this kind",
+                   .file = path,
+                   .expected = kForms,
+                   .found = suffix.empty() ? "a file without a suffix" : "'" + suffix + "'",
+                   .fix = "convert the model to one of these"});
+    }
+  } else {
+    throw Error(ErrorCode::kNotFound, {.message = "there is no such model",
+                                       .file = path,
+                                       .expected = kForms,
+                                       .fix = "check the path; octavo does not download models"});
+  }
+  out.sentence_transformers = formats::load_sentence_transformers(out.directory);
+  return out;
+}
+
+ImportedModel import_model(const ModelFiles& files) {
+  return with_frame(
+      [&] { return "loading the model " + files.path; },
+      [&]() -> ImportedModel {
+        if (files.onnx) {
+          const formats::OnnxModel model = formats::read_onnx(files.weights);
+          return {.graph = importers::import_onnx(model),
+                  .family = model.producer_name.empty() ? "onnx" : model.producer_name,
+                  .files = {files.weights}};
+        }
+        const JsonDocument config = formats::load_hf_config(files.directory);
+        const auto source = files.weights.empty() ? formats::TensorSource::open(files.directory)
+                                                  : formats::TensorSource::open_file(files.weights);
+        ImportedModel out{.graph = importers::import_hf(config.root(), source),
+                          .family = std::string(config.root().at("model_type").as_string()),
+                          .files = source.files()};
+        out.files.push_back(join(files.directory, "config.json"));
+        return out;
+      });
+}
+
+}  // namespace octavo::tasks

@@ -1,0 +1,36 @@
+// What MODEL on a command line means: which files of a directory, an .onnx or a .safetensors make
+// the model.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "formats/hf_config.h"
+#include "ir/graph.h"
+
+namespace octavo::tasks {
+
+struct ModelFiles {
+  std::string path;       // as given
+  std::string directory;  // where the small files lie
+  std::string weights;    // the .onnx or .safetensors, empty for a directory of shards
+  bool onnx = false;
+  formats::SentenceTransformersConfig sentence_transformers{};
+
+  /// `tokenizer` where given, else the file in the directory. kNotFound with advice where there is
+  /// none.
+  std::string tokenizer_path(const std::string& tokenizer) const;
+};
+
+/// Throws kNotFound for a path with no model, kUnsupported for a format octavo does not read.
+ModelFiles find_model(const std::string& path);
+
+struct ImportedModel {
+  ir::Graph graph;                 // as the file has it
+  std::string family;              // "bert", or the producer of an ONNX file
+  std::vector<std::string> files;  // that were read, for the digest
+};
+
+ImportedModel import_model(const ModelFiles& files);
+
+}  // namespace octavo::tasks

@@ -1,0 +1,114 @@
+#include "tasks/runner.h"
+
+#include <limits>
+
+#include "ir/text.h"
+#include "octavo/error.h"
+
+namespace octavo::tasks {
+namespace {
+
+IsaMask checked_isa(const RuntimeOptions& options) {
+  if (options.precision != "fp32") {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "octavo does not compute in this precision yet",
+                 .expected = "fp32",
+                 .found = "'" + options.precision + "'",
+                 .fix = "leave --precision out"});
+  }
+  constexpr int kMaxThreads = 1024;
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "the number of threads is out of range",
+                 .expected = "0 (all cores) to " + std::to_string(kMaxThreads),
+                 .found = std::to_string(options.threads),
+                 .fix = "leave --threads out to use every core"});
+  }
+  return parse_isa(options.isa, detect_isa());
+}
+
+Tensor row_of(std::span<const std::int32_t> values) {
+  Tensor out(DType::kInt64, {1, static_cast<std::int64_t>(values.size())});
+  std::copy(values.begin(), values.end(), out.mutable_data<std::int64_t>().begin());
+  return out;
+}
+
+}  // namespace
+
+std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
+  std::map<std::string, std::size_t> out;
+  for (std::size_t i = 0; i < graph.node_count(); ++i) {
+    const ir::Node& node = graph.node(static_cast<ir::NodeId>(i));
+    if (node.alive) ++out[node.domain.empty() ? node.op : node.domain + "." + node.op];
+  }
+  return out;
+}
+
+Runner::Runner(ir::Graph graph, const RuntimeOptions& options)
+    : isa_(checked_isa(options)), pool_(std::make_shared<ThreadPool>(options.threads)) {
+  ir::Graph lifted = graph;  // constants are shared
+  report_ = passes::lift(lifted, {});
+  lifted_counts_ = count_ops(lifted);
+  lifted_text_ = ir::print(lifted);
+  try {
+    session_ = std::make_unique<runtime::Session>(
+        plan::Plan::build(std::move(lifted), isa_, pool_.get()), pool_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    note_ = error.what();
+    for (const std::string& note : report_.notes) note_ += "\n  " + note;
+    graph_runner_ = std::make_unique<runtime::GraphRunner>(std::move(graph), isa_, pool_);
+  }
+}
+
+std::size_t Runner::max_tokens() const {
+  return session_ == nullptr ? std::numeric_limits<std::size_t>::max()
+                             : session_->plan().max_tokens();
+}
+
+void Runner::run(const plan::PackedBatch& batch, const Sink& sink) {
+  if (session_ != nullptr) return session_->run(batch, sink);
+  run_alone(batch, sink);
+}
+
+void Runner::run_alone(const plan::PackedBatch& batch, const Sink& sink) {
+  for (std::size_t i = 0; i < batch.sequences(); ++i) {
+    const plan::PackedBatch one{
+        .ids = batch.ids.subspan(batch.begin(i), batch.length(i)),
+        .type_ids = batch.type_ids.empty()
+                        ? batch.type_ids
+                        : batch.type_ids.subspan(batch.begin(i), batch.length(i)),
+        .starts = batch.starts.subspan(i, 2)};
+    const auto length = static_cast<std::int64_t>(one.tokens());
+    std::map<std::string, Tensor> feeds;
+    for (const ir::ValueId input : graph_runner_->graph().inputs()) {
+      const std::string& name = graph_runner_->graph().value(input).name;
+      if (name == "input_ids") feeds.emplace(name, row_of(one.ids));
+      if (name == "attention_mask") {
+        const std::vector<std::int64_t> ones(one.tokens(), 1);
+        feeds.emplace(name, Tensor::from<std::int64_t>({1, length}, ones));
+      }
+      if (name == "token_type_ids") {
+        const std::vector<std::int32_t> zeros(one.type_ids.empty() ? one.tokens() : 0, 0);
+        feeds.emplace(name, row_of(one.type_ids.empty() ? std::span<const std::int32_t>(zeros)
+                                                        : one.type_ids));
+      }
+    }
+    std::vector<Tensor> tensors = graph_runner_->run(feeds);
+    std::vector<plan::Matrix> outputs;
+    for (Tensor& tensor : tensors) {
+      tensor = tensor.to_float32();
+      if (tensor.rank() == 0 || tensor.elements() == 0) {
+        throw Error(ErrorCode::kUnsupported,
+                    {.message = "an output of the model is no row a token or a sequence",
+                     .found = "shape " + shape_to_string(tensor.shape())});
+      }
+      const auto width = static_cast<std::size_t>(tensor.shape().back());
+      outputs.push_back(
+          {tensor.mutable_data<float>().data(), width, tensor.elements() / width, width});
+    }
+    sink(i, one, outputs);
+  }
+}
+
+}  // namespace octavo::tasks
