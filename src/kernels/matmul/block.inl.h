@@ -10,12 +10,36 @@ namespace {
 
 constexpr std::size_t kPanel = 2 * kWidth;
 
+OCTAVO_INLINE std::size_t round_up(std::size_t x, std::size_t step) {
+  return (x + step - 1) / step * step;
+}
+
+// One step along K.
+template <std::size_t kRows, std::size_t kPanels>
+OCTAVO_INLINE void multiply_step(Vec (&acc)[kRows][2 * kPanels], const float* a, std::size_t lda,
+                                 const float* b, std::size_t panel_stride) {
+  Vec x[2 * kPanels];
+#pragma GCC unroll 16
+  for (std::size_t v = 0; v < 2 * kPanels; ++v) {
+    x[v] = load(b + (v / 2) * panel_stride + (v % 2) * kWidth);
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+    const Vec y = broadcast(a + r * lda);
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < 2 * kPanels; ++v) acc[r][v] = fma(y, x[v], acc[r][v]);
+  }
+}
+
+constexpr std::size_t kPrefetchStep = 2;  // steps along K for each line fetched ahead
+
 // A: kRows rows at stride lda. B: panels of [k, kPanel], panel_stride floats apart. Out: element
-// (r, j) of panel q at out[r * ld_out + q * kPanel + j].
+// (r, j) of panel q at out[r * ld_out + q * kPanel + j]. On the way k / kPrefetchStep cache lines
+// from `ahead` on are brought into the second-level cache.
 template <std::size_t kRows, std::size_t kPanels>
 __attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, const float* b,
                                               std::size_t panel_stride, std::size_t k, float* out,
-                                              std::size_t ld_out) {
+                                              std::size_t ld_out, const float* ahead) {
   constexpr std::size_t kVecs = 2 * kPanels;
   Vec acc[kRows][kVecs];
 #pragma GCC unroll 16
@@ -23,20 +47,19 @@ __attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, c
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = set(0.0f);
   }
-  for (std::size_t p = 0; p < k; ++p) {
-    Vec x[kVecs];
+  std::size_t p = 0;
+  for (; p + kPrefetchStep <= k; p += kPrefetchStep) {
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += 16;
 #pragma GCC unroll 16
-    for (std::size_t v = 0; v < kVecs; ++v) {
-      x[v] = load(b + (v / 2) * panel_stride + (v % 2) * kWidth);
+    for (std::size_t step = 0; step < kPrefetchStep; ++step) {
+      multiply_step<kRows, kPanels>(acc, a + step, lda, b + step * kPanel, panel_stride);
     }
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const Vec y = broadcast(a + r * lda);
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = fma(y, x[v], acc[r][v]);
-    }
-    ++a;
-    b += kPanel;
+    a += kPrefetchStep;
+    b += kPrefetchStep * kPanel;
+  }
+  for (; p < k; ++p, ++a, b += kPanel) {
+    multiply_step<kRows, kPanels>(acc, a, lda, b, panel_stride);
   }
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -46,7 +69,7 @@ __attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, c
 }
 
 using BlockFunction = void (*)(const float*, std::size_t, const float*, std::size_t, std::size_t,
-                               float*, std::size_t);
+                               float*, std::size_t, const float*);
 
 // One panel, 1 to kBlockRows rows.
 OCTAVO_INLINE BlockFunction block_function(std::size_t rows) {

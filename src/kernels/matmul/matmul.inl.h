@@ -8,8 +8,8 @@
 namespace octavo::kernels {
 namespace {
 
-// Rows whose A stays in the second-level cache while all panels of B pass by.
-constexpr std::size_t kChunkRows = 96;
+// Floats of A that stay in the second-level cache while all panels of B pass by.
+constexpr std::size_t kChunkFloats = std::size_t{1} << 18;
 
 template <Activation kActivation>
 OCTAVO_INLINE void finish(const MatmulArgs& args, const float* tile, std::size_t ld_tile,
@@ -43,22 +43,61 @@ OCTAVO_INLINE void finish(const MatmulArgs& args, const float* tile, std::size_t
 
 __attribute__((noinline)) void finish_block(const MatmulArgs& args, const float* tile,
                                             std::size_t ld_tile, std::size_t row, std::size_t rows,
-                                            std::size_t column){
-    OCTAVO_DISPATCH_ACTIVATION(args.activation, finish, args, tile, ld_tile, row, rows, column)}
+                                            std::size_t column) {
+  OCTAVO_DISPATCH_ACTIVATION(args.activation, finish, args, tile, ld_tile, row, rows, column)
+}
+
+// A row or two: several panels at once, since one alone has too few sums to hide the latency of
+// fma.
+template <std::size_t kRows, std::size_t kPanels>
+OCTAVO_INLINE void matmul_thin(const MatmulArgs& args, std::size_t row, std::size_t first_panel,
+                               std::size_t last_panel) {
+  alignas(64) float tile[kRows * kPanels * kPanel];
+  const std::size_t panel_floats = kPanel * args.k;
+  const float* a = args.a + row * args.lda;
+  std::size_t panel = first_panel;
+  for (; panel + kPanels <= last_panel; panel += kPanels) {
+    const float* b = args.packed_b + panel * panel_floats;
+    multiply_block<kRows, kPanels>(a, args.lda, b, panel_floats, args.k, tile, kPanels * kPanel, b);
+    finish_block(args, tile, kPanels * kPanel, row, kRows, panel * kPanel);
+  }
+  for (; panel < last_panel; ++panel) {
+    const float* b = args.packed_b + panel * panel_floats;
+    multiply_block<kRows, 1>(a, args.lda, b, 0, args.k, tile, kPanel, b);
+    finish_block(args, tile, kPanel, row, kRows, panel * kPanel);
+  }
+}
+
+OCTAVO_INLINE void matmul_chunk(const MatmulArgs& args, std::size_t first_row, std::size_t rows,
+                                std::size_t first_panel, std::size_t last_panel) {
+  alignas(64) float tile[kBlockRows * kPanel];
+  const std::size_t panel_floats = kPanel * args.k;
+  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+    const float* b = args.packed_b + panel * panel_floats;
+    // The next panel is fetched while this one is used.
+    const float* ahead = panel + 1 < last_panel ? b + panel_floats : b;
+    const float* end = ahead + panel_floats;
+    for_each_block(rows, [&](std::size_t r, std::size_t take) {
+      const std::size_t row = first_row + r;
+      block_function(take)(args.a + row * args.lda, args.lda, b, 0, args.k, tile, kPanel, ahead);
+      ahead += args.k / kPrefetchStep * 16;
+      if (ahead >= end) ahead = b;
+      finish_block(args, tile, kPanel, row, take, panel * kPanel);
+    });
+  }
+}
 
 OCTAVO_INLINE void matmul(const MatmulArgs& args, std::size_t first_row, std::size_t last_row,
                           std::size_t first_panel, std::size_t last_panel) {
-  alignas(64) float tile[kBlockRows * kPanel];
-  for (std::size_t chunk = first_row; chunk < last_row; chunk += kChunkRows) {
-    const std::size_t rows = last_row - chunk < kChunkRows ? last_row - chunk : kChunkRows;
-    for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
-      const float* b = args.packed_b + panel * kPanel * args.k;
-      for_each_block(rows, [&](std::size_t r, std::size_t take) {
-        const std::size_t row = chunk + r;
-        block_function(take)(args.a + row * args.lda, args.lda, b, 0, args.k, tile, kPanel);
-        finish_block(args, tile, kPanel, row, take, panel * kPanel);
-      });
-    }
+  if (last_row == first_row + 1) return matmul_thin<1, 4>(args, first_row, first_panel, last_panel);
+  if (last_row == first_row + 2) return matmul_thin<2, 2>(args, first_row, first_panel, last_panel);
+  const std::size_t fit = kChunkFloats / (args.k + 1) + 1;
+  std::size_t chunks = (last_row - first_row + fit - 1) / fit;
+  for (std::size_t row = first_row; row < last_row; --chunks) {
+    const std::size_t rows = round_up((last_row - row + chunks - 1) / chunks, kBlockRows);
+    const std::size_t take = rows < last_row - row ? rows : last_row - row;
+    matmul_chunk(args, row, take, first_panel, last_panel);
+    row += take;
   }
 }
 
