@@ -12,7 +12,7 @@
 namespace octavo::importers {
 
 inline constexpr std::int64_t kOldestOpset = 7;
-inline constexpr std::int64_t kNewestOpset = 26;
+inline constexpr std::int64_t kNewestOpset = 28;
 
 class OnnxUpgrader {
  public:

@@ -39,6 +39,7 @@
   OP("", Div, div)                                               \
   OP("", Dropout, dropout)                                       \
   OP("", DynamicQuantizeLinear, dynamic_quantize_linear)         \
+  OP("", Einsum, einsum)                                         \
   OP("", Elu, elu)                                               \
   OP("", Equal, equal)                                           \
   OP("", Erf, erf)                                               \

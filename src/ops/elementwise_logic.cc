@@ -86,10 +86,10 @@ std::vector<Tensor> bit_shift(const OpCall& call) {
   }
   const bool left = direction == "LEFT";
   return bitwise(call, [&]<typename T>(T x, T y) -> T {
-    const auto bits = static_cast<std::uint64_t>(x);
     const auto count = static_cast<std::uint64_t>(y);
-    if (count >= sizeof(T) * 8) return 0;
-    return static_cast<T>(left ? bits << count : bits >> count);
+    // A shift by the width or more pushes every bit out; the sign fills from the left.
+    if (count >= sizeof(T) * 8) return static_cast<T>(!left && x < 0 ? -1 : 0);
+    return static_cast<T>(left ? static_cast<std::uint64_t>(x) << count : x >> count);
   });
 }
 

@@ -141,7 +141,9 @@ std::vector<Tensor> space_to_depth(const OpCall& call) {
               std::to_string(b) + " for " + shape_to_string(x.shape()));
   }
   const std::int64_t n = x.dim(0), c = x.dim(1), h = x.dim(2) / b, w = x.dim(3) / b;
-  const std::vector<std::int64_t> perm{0, 3, 5, 1, 2, 4};
+  const bool crd = call.attributes().string_or("mode", "DCR") == "CRD";
+  const std::vector<std::int64_t> perm = crd ? std::vector<std::int64_t>{0, 1, 3, 5, 2, 4}
+                                             : std::vector<std::int64_t>{0, 3, 5, 1, 2, 4};
   return {permuted(call, x.reshaped({n, c, h, b, w, b}), perm).reshaped({n, c * b * b, h, w})};
 }
 
