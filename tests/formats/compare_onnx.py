@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import onnx
@@ -156,6 +157,19 @@ def default_files(repository):
     return goldens + cached + nodes + tensors
 
 
+def rewritten_differ(dump, files):
+    """How many models are another model for the onnx package after octavo has written them."""
+    different = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files:
+            again = pathlib.Path(folder) / "again.onnx"
+            subprocess.run([dump, "--rewrite", str(path), str(again)], check=True)
+            if expected(path) != expected(again):
+                different += 1
+                print(f"{path}: the written file is another model")
+    return different
+
+
 def main():
     dump, repository = sys.argv[1], pathlib.Path(sys.argv[2])
     files = [pathlib.Path(f) for f in sys.argv[3:]] or default_files(repository)
@@ -174,8 +188,11 @@ def main():
                 failed += 1
                 pair = next(((o, r) for o, r in zip(ours, reference) if o != r), (len(ours), len(reference)))
                 print(f"{path}:\n  octavo {str(pair[0])[:300]}\n  onnx   {str(pair[1])[:300]}")
+    models = [f for f in files if f.suffix == ".onnx" and f.stat().st_size < 2_000_000 and "error" not in expected(f)[0]]
+    written = rewritten_differ(dump, models)
     print(f"{len(files) - failed - refused} files equal, {refused} refused as unsupported, {failed} different")
-    sys.exit(1 if failed or not files else 0)
+    print(f"{len(models) - written} models equal after writing, {written} different")
+    sys.exit(1 if failed or written or not files else 0)
 
 
 if __name__ == "__main__":

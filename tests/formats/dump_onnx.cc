@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "formats/onnx_reader.h"
+#include "formats/onnx_writer.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
 
@@ -113,6 +114,10 @@ void print(const OnnxModel& m) {
 }  // namespace octavo::formats
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == "--rewrite") {
+    octavo::formats::write_onnx(octavo::formats::read_onnx(argv[2]), std::string(argv[3]));
+    return 0;
+  }
   for (int i = 1; i < argc; ++i) {
     const std::string path = argv[i];
     std::cout << "file " << path << '\n';
