@@ -24,6 +24,7 @@ enum class Pooling { kCls, kMean, kMax, kLastToken, kMeanSqrtLen, kWeightedMean 
 Pooling parse_pooling(
     std::string_view name);  // "cls", "mean", "max", "last_token", "mean_sqrt_len", "weighted_mean"
 std::string_view pooling_name(Pooling pooling);
+std::string pooling_name(const std::vector<Pooling>& poolings);  // joined with '+'
 
 enum class Similarity { kCosine, kDot, kEuclidean, kManhattan };
 std::string_view similarity_name(Similarity similarity);

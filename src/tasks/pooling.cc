@@ -37,6 +37,14 @@ std::string_view pooling_name(Pooling pooling) {
   return "";
 }
 
+std::string pooling_name(const std::vector<Pooling>& poolings) {
+  std::string out;
+  for (const Pooling pooling : poolings) {
+    out += (out.empty() ? "" : "+") + std::string(pooling_name(pooling));
+  }
+  return out;
+}
+
 namespace tasks {
 
 void pool_tokens(Pooling pooling, const float* tokens, std::size_t ld, std::size_t count,
