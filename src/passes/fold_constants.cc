@@ -1,6 +1,7 @@
 // Computes what depends on constants alone: shapes, and weights that a file stores as int8 with a
 // scale. A result may not be much larger than what it is made from, so that a small file cannot ask
 // for a lot of memory.
+#include <algorithm>
 #include <limits>
 
 #include "octavo/error.h"
@@ -83,6 +84,10 @@ void fold_constants(ir::Graph& graph, PassContext& context) {
     const Tensor* t = graph.constant(static_cast<ir::ValueId>(i));
     if (t != nullptr) constants += static_cast<double>(t->byte_size());
   }
+  std::vector<std::size_t> uses(graph.value_count(), 0);  // what is not read any more is freed
+  for (const auto& output : graph.outputs()) ++uses[static_cast<std::size_t>(output.value)];
+  const auto all_readers = graph.readers();
+  for (std::size_t i = 0; i < uses.size(); ++i) uses[i] += all_readers[i].size();
   double left = kTotalGrowth * constants + 16 * kFreeBytes;
   for (const ir::NodeId id : graph.topological_order()) {
     ir::Node& node = graph.node(id);
@@ -120,6 +125,14 @@ void fold_constants(ir::Graph& graph, PassContext& context) {
       value.producer = ir::kNoNode;
     }
     node.alive = false;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ir::ValueId in = node.inputs[i];
+      const auto first = std::find(node.inputs.begin(), node.inputs.end(), in);
+      if (in == ir::kNoValue || first - node.inputs.begin() != static_cast<std::ptrdiff_t>(i)) {
+        continue;
+      }
+      if (--uses[static_cast<std::size_t>(in)] == 0) graph.value(in).constant.reset();
+    }
     context.fire();
   }
 }

@@ -121,13 +121,14 @@ LiftReport lift(ir::Graph& graph, const PipelineOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   LiftReport report;
   report.passes = run_pipeline(graph, options);
-  report.notes = unliftable_nodes(graph);
-  report.lifted = report.notes.empty();
   for (const PassReport& pass : report.passes) {
     for (const std::string& note : pass.near_misses) {
       report.notes.push_back(pass.name + ": " + note);
     }
   }
+  const std::vector<std::string> left = unliftable_nodes(graph);
+  report.lifted = left.empty();
+  report.notes.insert(report.notes.end(), left.begin(), left.end());
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

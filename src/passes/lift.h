@@ -12,7 +12,7 @@ namespace octavo::passes {
 struct LiftReport {
   /// True when every node left is one that the packed plan has.
   bool lifted = false;
-  /// What stands in the way, and every near-miss of the passes ("pass: where: reason").
+  /// Every near-miss of the passes ("pass: where: reason"), then what stands in the way.
   std::vector<std::string> notes;
   std::vector<PassReport> passes;
   double seconds = 0;

@@ -87,7 +87,7 @@ class Lifter {
     for (const ir::NodeId id : graph_.topological_order()) {
       const ir::Node& node = graph_.node(id);
       const Tensor* table = node.is("Gather") ? graph_.constant(node.input(0)) : nullptr;
-      if (table == nullptr || table->rank() != 2 || !dtype_is_float(table->dtype())) continue;
+      if (table == nullptr || table->rank() != 2 || table->dim(1) < 2) continue;
       const ir::Node* producer = graph_.producer(node.input(1));
       if (producer == nullptr || producer->is("PositionIds", "ai.octavo")) continue;
       if (node.attributes.int_or("axis", 0) != 0) continue;
@@ -106,8 +106,10 @@ class Lifter {
   bool broadcasts(ir::ValueId value) const {
     if (readers_.is_output(value)) return false;
     for (const ir::NodeId id : readers_.of(value)) {
-      const std::string& op = graph_.node(id).op;
-      if (op != "Add" && op != "Sub" && op != "Mul" && op != "Div") return false;
+      const ir::Node& node = graph_.node(id);
+      if (node.is("Add") || node.is("Sub") || node.is("Mul") || node.is("Div")) continue;
+      const bool same_shape = node.is("Cast") || node.is("DequantizeLinear");
+      if (!same_shape || node.input(0) != value || !broadcasts(node.outputs[0])) return false;
     }
     return true;
   }
@@ -139,7 +141,9 @@ class Lifter {
     const auto constant = [&](const Batch& b) {
       return std::vector<std::int64_t>(b.ids.size(), first);
     };
-    if (agrees(samples, constant) && broadcasts(out)) return constant_row(out, table, first);
+    if (dtype_is_float(table.dtype()) && agrees(samples, constant) && broadcasts(out)) {
+      return constant_row(out, table, first);
+    }
     if (agrees(samples, [&](const Batch& b) { return plain_positions(b, first); })) {
       return positions(id, -1, first);
     }

@@ -50,6 +50,7 @@ void fold_constants(ir::Graph& graph, PassContext& context);
 void remove_identities(ir::Graph& graph, PassContext& context);
 void fuse_layer_norm(ir::Graph& graph, PassContext& context);
 void fuse_gelu(ir::Graph& graph, PassContext& context);
+void restore_softmax(ir::Graph& graph, PassContext& context);
 void lift_positions(ir::Graph& graph, PassContext& context);
 void lift_attention(ir::Graph& graph, PassContext& context);
 void freeze_sizes(ir::Graph& graph, PassContext& context);

@@ -12,6 +12,7 @@ constexpr Pass kPasses[] = {
     {"fold_constants", 1, fold_constants},
     {"fuse_layer_norm", 1, fuse_layer_norm},
     {"fuse_gelu", 1, fuse_gelu},
+    {"restore_softmax", 1, restore_softmax},
     {"lift_positions", 1, lift_positions},
     {"lift_attention", 1, lift_attention},
     {"freeze_sizes", 1, freeze_sizes},
