@@ -17,7 +17,7 @@ struct Half {
   Half() = default;
   template <typename T>
   explicit Half(T value) : bits(float_to_half(static_cast<float>(value))) {}
-  operator float() const { return half_to_float(bits); }
+  operator float() const { return half_to_float(bits); }  // NOLINT(google-explicit-constructor)
 };
 
 struct BFloat {
@@ -25,7 +25,7 @@ struct BFloat {
   BFloat() = default;
   template <typename T>
   explicit BFloat(T value) : bits(float_to_bf16(static_cast<float>(value))) {}
-  operator float() const { return bf16_to_float(bits); }
+  operator float() const { return bf16_to_float(bits); }  // NOLINT(google-explicit-constructor)
 };
 
 struct Bool {
@@ -33,7 +33,7 @@ struct Bool {
   Bool() = default;
   template <typename T>
   explicit Bool(T value) : byte(value != T{} ? 1 : 0) {}
-  operator bool() const { return byte != 0; }
+  operator bool() const { return byte != 0; }  // NOLINT(google-explicit-constructor)
 };
 
 template <typename T>
