@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
-#include <limits>
 #include <string>
 
 #include "octavo/error.h"
@@ -12,11 +11,12 @@ namespace octavo {
 namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kMaxSize = std::size_t{1} << 46;  // an address space holds no more
 }  // namespace
 
 Buffer::Buffer(std::size_t size) : size_(size) {
   const std::size_t alignment = size >= kHugePage ? kHugePage : kAlignment;
-  if (size <= std::numeric_limits<std::size_t>::max() - kAlignment) {
+  if (size <= kMaxSize) {
     const std::size_t rounded = (size / kAlignment + 1) * kAlignment;
     void* memory = nullptr;
     if (::posix_memalign(&memory, alignment, rounded) == 0) data_ = static_cast<std::byte*>(memory);
