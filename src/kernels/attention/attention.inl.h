@@ -113,7 +113,8 @@ inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_
   for (std::size_t key = key_begin; key < key_end; key += kPanel) {
     for_each_block(rows, [&](std::size_t r, std::size_t take) {
       block_function(take)(query + r * s.query_stride, s.query_stride, packed_k + key * size, 0,
-                           size, scores + r * s.score_stride + (key - key_begin), s.score_stride, query);
+                           size, scores + r * s.score_stride + (key - key_begin), s.score_stride,
+                           query);
     });
   }
 
@@ -135,7 +136,8 @@ inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_
   for (std::size_t column = 0; column < size; column += kPanel) {
     const float* b = packed_v + column * tokens + key_begin * kPanel;
     for_each_block(rows, [&](std::size_t r, std::size_t take) {
-      block_function(take)(scores + r * s.score_stride, s.score_stride, b, 0, keys, tile, kPanel, b);
+      block_function(take)(scores + r * s.score_stride, s.score_stride, b, 0, keys, tile, kPanel,
+                           b);
       for (std::size_t t = 0; t < take; ++t) {
         const Vec factor = set(inverse[r + t]);
         float* out = args.out + (first + r + t) * args.ld_out + column;

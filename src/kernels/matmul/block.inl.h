@@ -108,34 +108,45 @@ OCTAVO_INLINE void for_each_block(std::size_t rows, Body body) {
   }
 }
 
+// rows x columns floats, at most kWidth of each, transposed: to[j * kPanel + i] = from[i * stride +
+// j]. All kWidth floats of a line of `to` are written, zeros after `rows`.
+OCTAVO_INLINE void transpose_partial(const float* from, std::size_t stride, std::size_t rows,
+                                     std::size_t columns, float* to) {
+  if (rows == kWidth && columns == kWidth) return transpose_block(from, stride, to, kPanel);
+  alignas(64) float in[kWidth * kWidth], out[kWidth * kWidth];
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    store(in + i * kWidth, i < rows ? load_partial(from + i * stride, columns) : set(0.0f));
+  }
+  transpose_block(in, kWidth, out, kWidth);
+  for (std::size_t j = 0; j < columns; ++j) store(to + j * kPanel, load(out + j * kWidth));
+}
+
 // Columns of B (element (p, j) at b[p * row_stride + j * column_stride]) into panels of [k,
 // kPanel], zeros after column n.
 inline void pack_panels(const float* b, std::size_t row_stride, std::size_t column_stride,
                         std::size_t k, std::size_t n, float* packed, std::size_t first_panel,
                         std::size_t last_panel) {
-  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
-    const std::size_t first = panel * kPanel;
-    const std::size_t columns = n - first < kPanel ? n - first : kPanel;
-    float* to = packed + panel * kPanel * k;
-    const float* from = b + first * column_stride;
-    std::size_t p = 0;
-    if (column_stride == 1 && columns == kPanel) {
-      for (; p < k; ++p) {
-        store(to + p * kPanel, load(from + p * row_stride));
-        store(to + p * kPanel + kWidth, load(from + p * row_stride + kWidth));
+  const auto at_most = [](std::size_t x, std::size_t limit) { return x < limit ? x : limit; };
+  for (std::size_t v = 2 * first_panel; v < 2 * last_panel; ++v) {
+    const std::size_t first = v * kWidth;
+    const std::size_t columns = first < n ? at_most(n - first, kWidth) : 0;
+    float* to = packed + v / 2 * kPanel * k + v % 2 * kWidth;
+    const float* from = columns == 0 ? b : b + first * column_stride;
+    if (column_stride == 1 || columns == 0) {
+      for (std::size_t p = 0; p < k; ++p) {
+        store(to + p * kPanel, load_partial(from + p * row_stride, columns));
       }
-    } else if (row_stride == 1 && columns == kPanel) {
-      for (; p + kWidth <= k; p += kWidth) {
-        transpose_block(from + p, column_stride, to + p * kPanel, kPanel);
-        transpose_block(from + kWidth * column_stride + p, column_stride, to + p * kPanel + kWidth,
-                        kPanel);
+    } else if (row_stride == 1) {
+      for (std::size_t p = 0; p < k; p += kWidth) {
+        transpose_partial(from + p, column_stride, columns, at_most(k - p, kWidth),
+                          to + p * kPanel);
       }
-    }
-    for (; p < k; ++p) {
-      for (std::size_t j = 0; j < columns; ++j) {
-        to[p * kPanel + j] = from[p * row_stride + j * column_stride];
+    } else {
+      for (std::size_t p = 0; p < k; ++p) {
+        for (std::size_t j = 0; j < kWidth; ++j) {
+          to[p * kPanel + j] = j < columns ? from[p * row_stride + j * column_stride] : 0.0f;
+        }
       }
-      for (std::size_t j = columns; j < kPanel; ++j) to[p * kPanel + j] = 0.0f;
     }
   }
 }

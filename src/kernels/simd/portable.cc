@@ -1,0 +1,6 @@
+// exp and erf for any architecture.
+#include "kernels/simd/portable.h"
+//
+#include "kernels/simd/map.inl.h"
+
+OCTAVO_DEFINE_MATH(portable)
