@@ -112,8 +112,10 @@ class AttentionBuilder : public Builder {
 
   /// 1 where attention is refused: [B, 1, 1 or S, S].
   ir::ValueId refused() {
+    const auto rows =
+        f.first_row_mask ? op("Slice", {mask, integers({0}), integers({1}), integers({0})}) : mask;
     const auto spread =
-        op("Unsqueeze", {mask, integers(f.mask_queries ? std::vector<std::int64_t>{1, 3}
+        op("Unsqueeze", {rows, integers(f.mask_queries ? std::vector<std::int64_t>{1, 3}
                                                        : std::vector<std::int64_t>{1, 2})});
     auto out = op("Sub", {number(1), floats(spread)});
     const auto i = op("Unsqueeze", {arange(), integers({1})});
