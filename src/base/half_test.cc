@@ -65,10 +65,9 @@ TEST(Half, AgreesWithTheHardware) {
     if (!std::isnan(value)) {
       EXPECT_EQ(float_to_half(value), hardware_half(value)) << value;
     }
-    const auto near = std::ldexp(value, -std::ilogb(value) + static_cast<int>(random() % 44) - 27);
-    if (std::isfinite(near)) {
-      EXPECT_EQ(float_to_half(near), hardware_half(near)) << near;
-    }
+    if (!std::isfinite(value) || value == 0) continue;
+    const float near = std::ldexp(value, -std::ilogb(value) + static_cast<int>(random() % 44) - 27);
+    EXPECT_EQ(float_to_half(near), hardware_half(near)) << near;
   }
 }
 #endif
