@@ -102,9 +102,9 @@ struct DoctorCommand {
                    fits ? "" : "use a machine with more memory"});
     Check embedder = attempt("embed, search, eval", State::kNote, [&] {
       const Embedder loaded = Embedder::load(model, options);
-      return fmt::format("{} pooling{}, {} dimensions, at most {} tokens",
-                         pooling_name(loaded.pooling()), loaded.normalize() ? ", normalized" : "",
-                         loaded.dimensions(), loaded.max_length());
+      return fmt::format("{} pooling{}, {} dimensions, at most {} tokens", pooling_text(loaded),
+                         loaded.normalize() ? ", normalized" : "", loaded.dimensions(),
+                         loaded.max_length());
     });
     Check reranker = attempt("rerank", State::kNote, [&] {
       RerankerOptions reranker_options;

@@ -100,7 +100,7 @@ struct EmbedCommand {
           {"max_length", embedder.max_length()},
           {"dimensions", embedder.dimensions()},
           {"type", type},
-          {"pooling", pooling_name(embedder.pooling())},
+          {"pooling", pooling_text(embedder)},
           {"normalize", embedder.normalize()},
           {"prompt", prompt},
           {"seconds", seconds},

@@ -123,6 +123,15 @@ std::string document_prompt(const PromptFlags& flags, const Embedder& embedder) 
   return role_prompt(flags.document, flags, embedder, {"document", "passage", "corpus"});
 }
 
+std::string pooling_text(const Embedder& embedder) {
+  std::string out;
+  for (const Pooling pooling : embedder.pooling()) {
+    if (!out.empty()) out += '+';
+    out += pooling_name(pooling);
+  }
+  return out.empty() ? "none" : out;
+}
+
 void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
                     std::string_view noun, std::size_t max_length) {
   if (truncated == 0) return;

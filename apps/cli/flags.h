@@ -42,6 +42,9 @@ std::string text_prompt(const PromptFlags& flags, const Embedder& embedder);
 std::string query_prompt(const PromptFlags& flags, const Embedder& embedder);
 std::string document_prompt(const PromptFlags& flags, const Embedder& embedder);
 
+/// "mean", "cls+mean", or "none" for a model that pools by itself.
+std::string pooling_text(const Embedder& embedder);
+
 /// "3 of 120 texts were longer than 256 tokens and were cut; ..." as a warning; nothing for none.
 void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
                     std::string_view noun, std::size_t max_length);

@@ -45,7 +45,7 @@ EmbeddingSettings embedding_settings(const std::string& model, const EmbedderOpt
       prompt_text += fmt::format("{}{} \"{}\"", prompt_text.empty() ? "" : ", ", name, prompt);
     }
     const auto default_prompt = embedder.default_prompt_name();
-    Json json = {{"pooling", pooling_name(embedder.pooling())},
+    Json json = {{"pooling", pooling_text(embedder)},
                  {"normalize", embedder.normalize()},
                  {"dimensions", embedder.dimensions()},
                  {"max_length", embedder.max_length()},
@@ -56,9 +56,9 @@ EmbeddingSettings embedding_settings(const std::string& model, const EmbedderOpt
     return {std::move(json),
             fmt::format("  pooling {}{}, {} dimensions, at most {} tokens, {} similarity\n"
                         "  prompts: {}\n",
-                        pooling_name(embedder.pooling()),
-                        embedder.normalize() ? ", normalized" : "", embedder.dimensions(),
-                        embedder.max_length(), similarity_name(embedder.similarity()),
+                        pooling_text(embedder), embedder.normalize() ? ", normalized" : "",
+                        embedder.dimensions(), embedder.max_length(),
+                        similarity_name(embedder.similarity()),
                         prompt_text.empty() ? "none" : prompt_text)};
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kCancelled) throw;
