@@ -362,7 +362,8 @@ def graphs():
 
 
 if __name__ == "__main__":
-    shutil.rmtree(ROOT, ignore_errors=True)
+    for folder in ("safetensors", "json", "onnx"):
+        shutil.rmtree(ROOT / folder, ignore_errors=True)
     safetensors()
     documents()
     sentence_transformers()
