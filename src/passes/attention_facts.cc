@@ -72,8 +72,10 @@ class Finder {
     const auto x = found.data<float>();
     const double first = x[at(transposed, 0, 0, 0, 2)];
     const double scale = double{x[at(transposed, 0, 0, 1, 2)]} - first;
-    *offset = scale != 0 ? std::llround(first / scale) - 1 : -1;
-    if (*offset < 0 || *offset + width() > heads.channels) {
+    const double channel = first / scale - 1;  // no number where the scale is 0
+    const auto widest = static_cast<double>(heads.channels - width());
+    *offset = channel > -0.5 && channel < widest + 0.5 ? std::llround(channel) : -1;
+    if (*offset < 0) {
       refuse("the heads of the " + what + " are not adjacent channels");
     }
     for (std::int64_t n = 0; n < m_.heads; ++n) {
@@ -103,7 +105,9 @@ class Finder {
     const auto logit = [&](float score) {
       const Tensor found =
           probe_.evaluate_one(batch, m_.logits, {{m_.scores, uniform_scores(2, score)}});
-      if (found.dtype() != DType::kFloat32) refuse("the scores are not float32");
+      if (found.dtype() != DType::kFloat32 || found.elements() == 0) {
+        refuse("the scores are not float32");
+      }
       return double{found.data<float>()[0]};
     };
     const double scale = operands * (logit(1) - logit(0));
@@ -132,7 +136,7 @@ class Finder {
     const Tensor found =
         probe_.evaluate_one(make_batch(kRotarySequence, {kRotarySequence}), argument);
     const std::int64_t half = m_.head_size / 2;
-    if (found.dtype() != DType::kFloat32 || found.rank() < 2 ||
+    if (found.dtype() != DType::kFloat32 || found.rank() < 2 || found.elements() == 0 ||
         found.dim(found.rank() - 2) != kRotarySequence || found.dim(found.rank() - 1) < half) {
       refuse("the angles of the rotary embedding have no clear shape");
     }
@@ -164,7 +168,8 @@ class Finder {
     const Tensor found = probe_.evaluate_one(make_batch(sequence, {length}), m_.weights,
                                              {{m_.scores, uniform_scores(sequence, 0)}});
     const std::size_t plane = static_cast<std::size_t>(sequence * sequence);
-    if (found.dtype() != DType::kFloat32 || found.elements() % plane != 0) {
+    if (found.dtype() != DType::kFloat32 || found.elements() == 0 ||
+        found.elements() % plane != 0) {
       refuse("the attention weights have no clear shape");
     }
     const auto weight = [&](std::int64_t i, std::int64_t j) {

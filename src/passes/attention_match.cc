@@ -98,6 +98,7 @@ class Matcher {
         return fail("the attention weights have more than one reader");
       }
       const ir::Node& node = graph_.node(all[0]);
+      if (!makes_one(node)) break;
       if (node.is("MatMul")) {
         if (node.input(0) != value) return fail("the attention weights multiply from the right");
         out_.weights = value;
@@ -170,7 +171,10 @@ class Matcher {
         return true;
       }
       const std::vector<ir::NodeId> all = element_readers(value);
-      if (all.size() != 1 || readers_.is_output(value) || !rearranges(graph_.node(all[0]))) break;
+      if (all.size() != 1 || readers_.is_output(value) || !rearranges(graph_.node(all[0])) ||
+          !makes_one(graph_.node(all[0]))) {
+        break;
+      }
       value = graph_.node(all[0]).outputs[0];
     }
     return fail("the heads are not joined to a token value");

@@ -27,7 +27,7 @@ float gelu(float x, bool tanh_form) {
 }
 
 bool elementwise(const ir::Node& node) {
-  return node.domain.empty() &&
+  return node.domain.empty() && makes_one(node) &&
          (node.op == "Mul" || node.op == "Div" || node.op == "Add" || node.op == "Pow");
 }
 
@@ -96,7 +96,7 @@ void fuse_gelu(ir::Graph& graph, PassContext& context) {
   const Readers readers(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    if (!node.is("Erf") && !node.is("Tanh")) continue;
+    if ((!node.is("Erf") && !node.is("Tanh")) || !makes_one(node)) continue;
     const auto found = match(graph, readers, node);
     if (!found) {
       if (node.is("Erf")) {

@@ -80,6 +80,7 @@ const Tensor* absorb(const ir::Graph& graph, const Readers& readers, std::string
                      ir::ValueId* value) {
   const ir::NodeId reader = readers.only(*value);
   if (reader == ir::kNoNode || !graph.node(reader).is(op)) return nullptr;
+  if (!makes_one(graph.node(reader))) return nullptr;
   const Tensor* row = row_constant(graph, other_input(graph.node(reader), *value));
   if (row != nullptr) *value = graph.node(reader).outputs[0];
   return row;
@@ -93,7 +94,7 @@ void fuse_layer_norm(ir::Graph& graph, PassContext& context) {
   const Readers readers(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    if (!node.is("Div")) continue;
+    if (!node.is("Div") || !makes_one(node)) continue;
     const auto spread = spread_of(graph, node.input(1), context);
     if (!spread) continue;
     const std::string where = "node '" + node.name + "'";

@@ -103,7 +103,7 @@ void lift_attention(ir::Graph& graph, PassContext& context) {
   MaskCache masks;
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    if (!node.is("Softmax") || !probe.depends_on_data(node.input(0))) continue;
+    if (!node.is("Softmax") || !makes_one(node) || !probe.depends_on_data(node.input(0))) continue;
     const std::string where = "node '" + node.name + "' (Softmax)";
     auto match = match_attention(graph, probe, readers, node);
     if (const auto* reason = std::get_if<std::string>(&match)) {

@@ -9,7 +9,8 @@ namespace {
 /// x where `node` is Squeeze(Slice(x, 0, 1, axes 1), 1); kNoValue otherwise.
 ir::ValueId sliced(const ir::Graph& graph, const ir::Node& node) {
   const ir::Node* slice = graph.producer(node.input(0));
-  if (!node.is("Squeeze") || slice == nullptr || !slice->is("Slice")) return ir::kNoValue;
+  if (!node.is("Squeeze") || !makes_one(node) || slice == nullptr || !slice->is("Slice"))
+    return ir::kNoValue;
   const std::vector<std::int64_t> zero{0}, one{1};
   const bool step =
       slice->input(4) == ir::kNoValue || integers_of(graph, *slice, 4, "steps") == one;

@@ -89,7 +89,8 @@ class Lifter {
       const Tensor* table = node.is("Gather") ? graph_.constant(node.input(0)) : nullptr;
       if (table == nullptr || table->rank() != 2 || table->dim(1) < 2) continue;
       const ir::Node* producer = graph_.producer(node.input(1));
-      if (producer == nullptr || producer->is("PositionIds", "ai.octavo")) continue;
+      if (!makes_one(node) || producer == nullptr || producer->is("PositionIds", "ai.octavo"))
+        continue;
       if (node.attributes.int_or("axis", 0) != 0) continue;
       if (probe_.depends_on_data(node.input(1))) continue;
       const std::string where = "node '" + node.name + "'";

@@ -64,6 +64,11 @@ inline std::optional<std::vector<std::int64_t>> integers_of(const ir::Graph& gra
   return node.attributes.ints(attribute);
 }
 
+/// True for a node that makes one value: what structural passes look at.
+inline bool makes_one(const ir::Node& node) {
+  return node.outputs.size() == 1 && node.outputs[0] != ir::kNoValue;
+}
+
 /// The input of a two-input node that is not `value`.
 inline ir::ValueId other_input(const ir::Node& node, ir::ValueId value) {
   return node.input(0) == value ? node.input(1) : node.input(0);

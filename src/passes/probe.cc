@@ -4,12 +4,23 @@
 #include <random>
 
 #include "octavo/error.h"
+#include "passes/result_size.h"
 
 namespace octavo::passes {
 namespace {
 
 constexpr std::int64_t kFirstBatch = 2, kFirstSequence = 5;
 constexpr std::int64_t kSecondBatch = 3, kSecondSequence = 7;
+
+/// No value of a run on a few hundred tokens is larger, unless the graph means harm.
+constexpr double kLargestResult = 1 << 28;
+
+void refuse_large(const ops::OpCall& call) {
+  if (result_bytes(call.node, call.inputs) <= kLargestResult) return;
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "a value is too large for a trial run",
+               .place = "node '" + call.node.name + "' (" + call.node.op + ")"});
+}
 
 std::int64_t power(std::int64_t base, int exponent) {
   std::int64_t out = 1;
@@ -179,8 +190,12 @@ void Probe::find_dependences() {
 void Probe::run(const Batch& batch, bool first) {
   ops::EvaluateOptions options;
   options.accelerate = [&](const ops::OpCall& call, std::vector<Tensor>& outputs) {
-    return !call.node.outputs.empty() && depends_on_data(call.node.outputs[0]) &&
-           product_shape(call, outputs);
+    if (!call.node.outputs.empty() && depends_on_data(call.node.outputs[0]) &&
+        product_shape(call, outputs)) {
+      return true;
+    }
+    refuse_large(call);
+    return false;
   };
   options.observe = [&](ir::ValueId id, const Tensor& tensor) {
     Seen& seen = seen_[static_cast<std::size_t>(id)];
@@ -293,7 +308,12 @@ std::vector<Tensor> Probe::evaluate(const Batch& batch, std::span<const ir::Valu
     }
     pending.insert(pending.end(), node.inputs.begin(), node.inputs.end());
   }
-  return ops::evaluate(graph_, all, wanted);
+  ops::EvaluateOptions options;
+  options.accelerate = [](const ops::OpCall& call, std::vector<Tensor>&) {
+    refuse_large(call);
+    return false;
+  };
+  return ops::evaluate(graph_, all, wanted, options);
 }
 
 Tensor Probe::evaluate_one(const Batch& batch, ir::ValueId wanted, const ops::Feeds& given) const {

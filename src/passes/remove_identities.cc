@@ -58,7 +58,7 @@ ir::ValueId source(const ir::Graph& graph, const ir::Node& node, PassContext& co
 void remove_identities(ir::Graph& graph, PassContext& context) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    if (!node.domain.empty() || node.outputs.empty()) continue;
+    if (!node.domain.empty() || node.outputs.empty() || node.outputs[0] == ir::kNoValue) continue;
     const ir::ValueId in = source(graph, node, context);
     if (in == ir::kNoValue) continue;
     graph.replace_uses(node.outputs[0], in);

@@ -10,7 +10,7 @@ namespace octavo::passes {
 void restore_softmax(ir::Graph& graph, PassContext& context) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& reshape = graph.node(id);
-    if (!reshape.is("Reshape")) continue;
+    if (!reshape.is("Reshape") || !makes_one(reshape)) continue;
     const ir::Node* softmax = graph.producer(reshape.input(0));
     const ir::Node* shape = graph.producer(reshape.input(1));
     if (softmax == nullptr || shape == nullptr || !softmax->is("Softmax") || !shape->is("Shape")) {

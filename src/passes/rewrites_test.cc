@@ -259,6 +259,17 @@ TEST(Pipeline, DisablesByNameAndReports) {
   EXPECT_EQ(count(b.graph, "Gelu"), 1u);
 }
 
+TEST(Lift, RefusesATrialRunThatTakesTooMuchMemory) {
+  Builder b;
+  const auto sizes = b.op("Mul", {b.op("Shape", {b.ids}), b.integer(100000)});
+  const auto ones = b.op("Expand", {b.number(1), sizes});
+  b.output(b.op("ReduceSum", {ones, b.integers({1})}));
+  const Probe probe(b.graph);
+  EXPECT_FALSE(probe.usable());
+  EXPECT_NE(probe.reason().find("too large"), std::string::npos) << probe.reason();
+  EXPECT_FALSE(lift(b.graph).lifted);
+}
+
 TEST(Lift, SaysWhatStandsInTheWay) {
   Builder b;
   b.output(b.op("ReduceSum", {b.tokens(8), b.integers({1})}));

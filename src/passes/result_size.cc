@@ -1,0 +1,86 @@
+#include "passes/result_size.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace octavo::passes {
+namespace {
+
+double product(std::span<const std::int64_t> dims) {
+  double out = 1;
+  for (const std::int64_t dim : dims) out *= dim > 0 ? static_cast<double>(dim) : 1.0;
+  return out;
+}
+
+std::vector<std::int64_t> integers(const Tensor* tensor) {
+  if (tensor == nullptr || dtype_is_float(tensor->dtype())) return {};
+  return tensor->to_int64s();
+}
+
+double number(const Tensor& tensor) {
+  if (tensor.elements() == 0) return 0;
+  if (dtype_is_float(tensor.dtype())) {
+    return static_cast<double>(tensor.to_float32().data<float>()[0]);
+  }
+  return static_cast<double>(tensor.to_int64s()[0]);
+}
+
+}  // namespace
+
+double result_bytes(const ir::Node& node, std::span<const Tensor* const> inputs) {
+  const auto given = [&](std::size_t i) { return i < inputs.size() ? inputs[i] : nullptr; };
+  const auto sizes = [&](std::size_t i) { return product(integers(given(i))); };
+  constexpr double kElement = 8;
+  if (node.is("ConstantOfShape")) return kElement * sizes(0);
+  const double first = given(0) != nullptr ? static_cast<double>(given(0)->elements()) : 1;
+  if (node.is("Tile")) return kElement * first * sizes(1);
+  if (node.is("OneHot") && given(1) != nullptr) return kElement * first * number(*inputs[1]);
+  if (node.is("Range") && given(0) != nullptr && given(1) != nullptr && given(2) != nullptr) {
+    return kElement * (number(*inputs[1]) - number(*inputs[0])) / number(*inputs[2]);
+  }
+  if (node.is("Resize") || node.is("Upsample")) return std::numeric_limits<double>::infinity();
+  if (node.is("Pad") && given(0) != nullptr && given(1) != nullptr) {
+    double extra = 1;
+    for (const std::int64_t pad : integers(inputs[1])) extra += std::fabs(static_cast<double>(pad));
+    double out = kElement;
+    for (const std::int64_t dim : inputs[0]->shape()) out *= static_cast<double>(dim) + extra;
+    return out;
+  }
+  if (node.is("Gather") && given(0) != nullptr && given(1) != nullptr && given(0)->rank() > 0) {
+    const auto axis = node.attributes.int_or("axis", 0);
+    const auto rank = static_cast<std::int64_t>(given(0)->rank());
+    const std::int64_t at = axis < 0 ? axis + rank : axis;
+    if (at < 0 || at >= rank) return 0;
+    const double dim = static_cast<double>(given(0)->dim(static_cast<std::size_t>(at)));
+    return kElement * first / std::max(dim, 1.0) * static_cast<double>(given(1)->elements());
+  }
+  if (node.is("Concat")) {
+    double sum = 0;
+    for (const Tensor* t : inputs) sum += t != nullptr ? static_cast<double>(t->elements()) : 0;
+    return kElement * sum;
+  }
+  // Elementwise, layout and reductions: no more than the broadcast of all operands. A product has
+  // at most rows times columns.
+  std::vector<std::int64_t> broadcast;
+  double largest = 1;
+  const auto add = [&](std::span<const std::int64_t> shape) {
+    if (shape.size() > broadcast.size()) {
+      broadcast.insert(broadcast.begin(), shape.size() - broadcast.size(), 1);
+    }
+    const std::size_t lead = broadcast.size() - shape.size();
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      broadcast[lead + i] = std::max(broadcast[lead + i], shape[i]);
+    }
+  };
+  for (const Tensor* t : inputs) {
+    if (t == nullptr) continue;
+    largest = std::max(largest, static_cast<double>(t->elements()));
+    add(t->shape());
+  }
+  if (node.is("Expand")) add(integers(given(1)));
+  return kElement * std::max(product(broadcast), largest);
+}
+
+}  // namespace octavo::passes
