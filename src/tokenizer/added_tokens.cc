@@ -20,7 +20,7 @@ void AddedTokens::add(const std::vector<AddedToken>& tokens, const Model& model,
     }
     std::string normalized = token.content;
     if (token.normalized && normalizer) {
-      Text text{token.content};
+      Text text{token.content, true, growth_limit(token.content.size())};
       normalizer->apply(text);
       normalized = std::move(text.text);
     }

@@ -2,6 +2,7 @@
 // step is one probe.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <string_view>
@@ -15,7 +16,7 @@ class ByteTrie {
  public:
   static constexpr std::int32_t kRoot = 0, kNone = -1;
 
-  ByteTrie() : values_(1, kNone), slots_(16) {}
+  ByteTrie() : values_(1, kNone), slots_(16) { root_.fill(kNone); }
 
   void insert(std::string_view key, std::int32_t value) {
     std::int32_t node = kRoot;
@@ -32,6 +33,7 @@ class ByteTrie {
   }
 
   std::int32_t step(std::int32_t node, unsigned char byte) const {
+    if (node == kRoot) return root_[byte];
     const std::uint64_t key = edge_key(node, byte);
     for (std::size_t at = mix64(key) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at].key == key) return slots_[at].child;
@@ -70,6 +72,10 @@ class ByteTrie {
     slots_[at] = {key, child};
   }
   void add_edge(std::int32_t node, unsigned char byte, std::int32_t child) {
+    if (node == kRoot) {
+      root_[byte] = child;
+      return;
+    }
     if (values_.size() * 2 > slots_.size()) {
       std::vector<Slot> old(slots_.size() * 2);
       old.swap(slots_);
@@ -81,6 +87,7 @@ class ByteTrie {
   }
 
   std::vector<std::int32_t> values_;
+  std::array<std::int32_t, 256> root_;
   std::vector<Slot> slots_;
 };
 

@@ -4,9 +4,7 @@
 
 namespace octavo::tokenizer {
 
-void check_growth(std::size_t size, std::size_t input_size) {
-  constexpr std::size_t kSlack = std::size_t{16} << 20;
-  const std::size_t limit = kSlack + 64 * input_size;
+void check_growth(std::size_t size, std::size_t limit) {
   if (size <= limit) return;
   throw Error(ErrorCode::kUnsupported,
               {.message = "the tokenizer's rules blow this text up",

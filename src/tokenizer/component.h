@@ -15,10 +15,18 @@
 
 namespace octavo::tokenizer {
 
+/// How large what a tokenizer makes of `input` bytes may become: far more than any sensible one
+/// needs, so that rules that multiply text end in an error.
+constexpr std::size_t growth_limit(std::size_t input) {
+  return (std::size_t{16} << 20) + 64 * input;
+}
+void check_growth(std::size_t size, std::size_t limit);
+
 /// Text on its way through the normalizers.
 struct Text {
   std::string text;      // valid UTF-8
   bool at_start = true;  // its first character stems from the first byte of the input
+  std::size_t limit = growth_limit(0);  // bytes
 };
 
 class Normalizer {
@@ -35,6 +43,7 @@ struct Piece {
 struct Pieces {
   std::string text;
   std::vector<Piece> pieces;
+  std::size_t limit = growth_limit(0);  // bytes
   std::string_view view(const Piece& p) const {
     return std::string_view(text).substr(p.begin, p.end - p.begin);
   }
@@ -91,9 +100,6 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(JsonValue json);
 std::unique_ptr<PostProcessor> make_post_processor(JsonValue json);
 std::unique_ptr<Decoder> make_decoder(JsonValue json);
 std::unique_ptr<Model> make_model(JsonValue json);
-
-/// Throws when text has grown beyond what any sensible tokenizer makes of its input.
-void check_growth(std::size_t size, std::size_t input_size);
 
 // ---- shared by factories ----
 

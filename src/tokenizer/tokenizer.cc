@@ -51,12 +51,13 @@ void Tokenizer::State::encode_plain(std::string_view plain, bool at_start, std::
   if (bert &&
       bert->encode(plain, limit == kNoLimit ? limit : limit - std::min(limit, ids.size()), ids))
     return;
-  tokenizer::Text text{std::string(plain), at_start};
+  tokenizer::Text text{std::string(plain), at_start, tokenizer::growth_limit(plain.size())};
   if (normalizer) normalizer->apply(text);
   if (text.text.empty()) return;
   std::vector<AddedTokens::Match> matches;
   added.split(text.text, true, matches);
   tokenizer::Pieces pieces;
+  pieces.limit = text.limit;
   for (const AddedTokens::Match& match : matches) {
     if (ids.size() > limit) return;
     if (match.id >= 0) {

@@ -119,7 +119,7 @@ def small_tokenizers():
         "metaspace-never": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "never", "split": True},
         "metaspace-after": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True}]},
         "next": split({"String": " "}, "MergedWithNext"), "previous": split({"Regex": "[ae]"}, "MergedWithPrevious"),
-        "removed": split({"Regex": "[a-m]+|\\d"}, "Removed", True), "isolated": split({"Regex": "\\s|\\p{P}"}, "Isolated"),
+        "removed": split({"Regex": "[a-m]+|\\d"}, "Removed", True), "isolated": split({"Regex": "\\s|[!-/]"}, "Isolated"),
         "contiguous": split({"Regex": "[a-m]"}, "Contiguous"),
         "byte-level": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
     }
@@ -156,7 +156,7 @@ class Octavo:
     def __call__(self, lines):
         text = "".join(json.dumps(line) + "\n" for line in lines)
         run = subprocess.run(self.command + ([] if self.full else ["-"]), input=text.encode(), stdout=subprocess.PIPE, check=True)
-        return [json.loads(line) for line in run.stdout.decode().splitlines()]
+        return [json.loads(line) for line in run.stdout.decode().split("\n") if line]
 
 
 class Mismatches:

@@ -56,12 +56,9 @@ class Unigram : public Model {
   std::size_t size() const override { return tokens_; }
 
   void encode(std::string_view text, std::vector<std::int32_t>& ids) const override {
-    struct Node {
-      double score = 0;
-      std::uint32_t start = kNever;
-      std::int32_t id = 0;
-    };
-    std::vector<Node> best(text.size() + 1);
+    Node few[kFew];
+    std::vector<Node> many(text.size() < kFew ? 0 : text.size() + 1);
+    Node* best = text.size() < kFew ? few : many.data();
     for (std::size_t at = 0; at < text.size();) {
       const double here = best[at].score;
       const auto lead = static_cast<unsigned char>(text[at]);
@@ -89,7 +86,6 @@ class Unigram : public Model {
     }
     // From the right: tokens, runs of unknowns joined.
     const std::size_t before = ids.size();
-    std::vector<std::int32_t> bytes;
     for (std::size_t end = text.size(); end > 0;) {
       std::size_t start = best[end].start;
       const std::int32_t id = best[end].id;
@@ -106,6 +102,12 @@ class Unigram : public Model {
 
  private:
   static constexpr std::uint32_t kNever = 0xffffffff;
+  static constexpr std::size_t kFew = 128;  // bytes of a word whose lattice lies on the stack
+  struct Node {
+    double score = 0;  // of the best path that ends here
+    std::uint32_t start = kNever;
+    std::int32_t id = 0;
+  };
 
   // Appends in reverse order.
   void push_unknown(std::string_view text, std::vector<std::int32_t>& ids) const {

@@ -27,7 +27,10 @@ class SequenceNormalizer : public Normalizer {
   explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps)
       : steps_(std::move(steps)) {}
   void apply(Text& text) const override {
-    for (const auto& step : steps_) step->apply(text);
+    for (const auto& step : steps_) {
+      step->apply(text);
+      check_growth(text.text.size(), text.limit);
+    }
   }
 
  private:

@@ -92,7 +92,7 @@ class Precompiled : public Normalizer {
       if (breaker.boundary_before(decode(p))) {
         add_cluster({cluster, static_cast<std::size_t>(begin - cluster)}, out);
         cluster = begin;
-        check_growth(out.size(), in.size());
+        check_growth(out.size(), text.limit);
       }
     }
     add_cluster({cluster, static_cast<std::size_t>(end - cluster)}, out);

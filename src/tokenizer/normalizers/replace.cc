@@ -18,7 +18,7 @@ class Replace : public Normalizer {
       }
       if (begin == 0 && end > 0 && content_.empty()) text.at_start = false;
       out += content_;
-      check_growth(out.size(), text.text.size());
+      check_growth(out.size(), text.limit);
     });
     text.text = std::move(out);
   }

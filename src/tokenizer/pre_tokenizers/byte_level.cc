@@ -17,6 +17,7 @@ class ByteLevel : public PreTokenizer {
     if (add_prefix_space_) prepend_space(pieces);
     if (pattern_) cut_at_pattern(pieces, *pattern_, Behavior::kIsolated, false);
     Pieces out;
+    out.limit = pieces.limit;
     out.text.reserve(pieces.text.size() + pieces.text.size() / 4);
     out.pieces.reserve(pieces.pieces.size());
     for (const Piece& piece : pieces.pieces) {
@@ -30,6 +31,7 @@ class ByteLevel : public PreTokenizer {
  private:
   static void prepend_space(Pieces& pieces) {
     Pieces out;
+    out.limit = pieces.limit;
     out.text.reserve(pieces.text.size() + pieces.pieces.size());
     for (const Piece& piece : pieces.pieces) {
       const auto begin = static_cast<std::uint32_t>(out.text.size());

@@ -14,6 +14,7 @@ class Metaspace : public PreTokenizer {
   void apply(Pieces& pieces) const override {
     const std::string& mark = options_.replacement;
     Pieces out;
+    out.limit = pieces.limit;
     out.text.reserve(pieces.text.size() + pieces.text.size() / 4);
     for (const Piece& piece : pieces.pieces) {
       const std::string_view text = pieces.view(piece);

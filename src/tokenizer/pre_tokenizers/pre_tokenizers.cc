@@ -22,7 +22,10 @@ class SequencePreTokenizer : public PreTokenizer {
   explicit SequencePreTokenizer(std::vector<std::unique_ptr<PreTokenizer>> steps)
       : steps_(std::move(steps)) {}
   void apply(Pieces& pieces) const override {
-    for (const auto& step : steps_) step->apply(pieces);
+    for (const auto& step : steps_) {
+      step->apply(pieces);
+      check_growth(pieces.text.size(), pieces.limit);
+    }
   }
 
  private:
