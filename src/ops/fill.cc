@@ -77,7 +77,7 @@ std::vector<Tensor> eye_like(const OpCall& call) {
 /// Inputs indices, depth, values [off, on]; an index outside [-depth, depth) sets nothing.
 std::vector<Tensor> one_hot(const OpCall& call) {
   const Tensor &indices = call.input(0), &values = call.input(2);
-  const auto depth = static_cast<std::int64_t>(number(call, call.input(1)));
+  const auto depth = float_to_int<std::int64_t>(number(call, call.input(1)));
   if (depth < 0) call.fail("the depth is negative", "0 or more", std::to_string(depth));
   if (values.elements() != 2) {
     call.fail("the values must be two", "[off, on]", shape_to_string(values.shape()));
