@@ -15,6 +15,7 @@ using formats::OnnxNode;
 
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = std::size_t{1} << 20;
+constexpr std::size_t kMaxCalls = std::size_t{1} << 16;
 
 std::string normal_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
@@ -80,7 +81,7 @@ class Inliner {
       fail("a call has more inputs or outputs than its function", function.name);
     }
     // Calls are counted too: a body may consist of calls alone.
-    if (++calls_ > kMaxNodes) fail("functions unfold to too many nodes", function.name);
+    if (++calls_ > kMaxCalls) fail("functions unfold to too many nodes", function.name);
     const std::string prefix = function.name + "//" + std::to_string(calls_) + "/";
     std::map<std::string, std::string> names{{"", ""}};
     std::vector<std::pair<std::string, std::string>> copies;
