@@ -38,6 +38,7 @@ std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width) {
 }  // namespace
 
 std::unique_ptr<Plan> Plan::build(ir::Graph graph, IsaMask isa, ThreadPool* pool) {
+  graph.remove_dead();
   return Lowering(std::move(graph), isa, pool).build();
 }
 
