@@ -212,6 +212,29 @@ TEST(Matmul, SameBitsAloneInABatchAndInAnySplit) {
   });
 }
 
+TEST(Matmul, SameBitsOnEveryInstructionSetWithFma) {
+  constexpr std::size_t m = 17, n = 45, k = 130;
+  const std::vector<float> a = random_floats(m * k, 1), b = random_floats(k * n, 2);
+  std::vector<float> first;
+  each([&](const MatmulKernel& kernel) {
+    if (kernel.isa == 0) return;
+    std::vector<float> packed(matmul_packed_floats(kernel, n, k)), c(m * n);
+    kernel.pack(b.data(), n, 1, k, n, packed.data(), 0, matmul_panels(kernel, n));
+    MatmulArgs args{.a = a.data(),
+                    .lda = k,
+                    .packed_b = packed.data(),
+                    .c = c.data(),
+                    .ldc = n,
+                    .m = m,
+                    .n = n,
+                    .k = k};
+    args.activation = Activation::kGeluErf;
+    kernel.run(args, 0, m, 0, matmul_panels(kernel, n));
+    if (first.empty()) first = c;
+    for (std::size_t i = 0; i < m * n; ++i) ASSERT_TRUE(same_bits(c[i], first[i])) << i;
+  });
+}
+
 TEST(Matmul, InfinitiesAndNansReachTheirRowAlone) {
   each([](const MatmulKernel& kernel) {
     constexpr std::size_t m = 14, n = 35, k = 9;
