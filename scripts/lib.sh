@@ -26,3 +26,14 @@ configure() {
   shift
   quietly "$OCTAVO_ROOT/build/$preset.configure.log" cmake -S "$OCTAVO_ROOT" --preset "$preset" "$@"
 }
+
+# build PRESET CMAKE_ARGS...: builds in build/PRESET, with ninja's progress line on a terminal and quietly elsewhere.
+build() {
+  local preset=$1
+  shift
+  if [ -t 2 ]; then
+    cmake --build "$OCTAVO_ROOT/build/$preset" "$@" >&2 || fail "the build failed (see above)"
+  else
+    quietly "$OCTAVO_ROOT/build/$preset.build.log" cmake --build "$OCTAVO_ROOT/build/$preset" "$@"
+  fi
+}
