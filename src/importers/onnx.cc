@@ -1,5 +1,6 @@
 #include "importers/onnx.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -94,7 +95,16 @@ class Importer {
     for (const OnnxNode& node : nodes_) define_outputs(node);
     for (const OnnxNode& node : nodes_) add_node(node);
     for (const auto& output : source_.outputs) {
-      graph_.add_output(lookup(output.name, "the list of outputs"), output.name);
+      const ir::ValueId id = lookup(output.name, "the list of outputs");
+      ir::Value& value = graph_.value(id);
+      if (!value.dtype) value.dtype = dtype_from_onnx(output.elem_type);
+      if (!value.shape && output.shape) {
+        value.shape.emplace();
+        for (const auto& dim : *output.shape) {
+          value.shape->push_back({std::max<std::int64_t>(-1, dim.value.value_or(-1)), dim.param});
+        }
+      }
+      graph_.add_output(id, output.name);
     }
     if (source_.outputs.empty()) fail("the model has no outputs", "graph", "1 output or more");
     graph_.topological_order();
