@@ -20,7 +20,7 @@ std::vector<std::string> flag_names(const CLI::App& app) {
 [[noreturn]] void fail_usage(const Verb& verb, std::string message, const std::string& suggestion) {
   const std::string help = "'octavo " + verb.name + " --help' lists the options";
   throw Error(ErrorCode::kInvalidArgument,
-              {.message = "octavo " + verb.name + ": " + std::move(message),
+              {.message = verb.name + ": " + std::move(message),
                .fix = suggestion.empty() ? help : "did you mean " + suggestion + "? " + help});
 }
 

@@ -113,7 +113,7 @@ void Console::warn(std::string_view text) {
 void Console::print_error(const Error& error) {
   clear_progress();
   if (json) {
-    write_error_stream(to_text(error_json(error)) + "\n");
+    write_error_stream(to_text(error_json(error), -1) + "\n");
     return;
   }
   write_error_stream(error_color_ ? fmt::format("\033[1;31moctavo:\033[0m {}\n", error.what())

@@ -35,7 +35,7 @@ struct EvalCommand {
     const int asked = (dataset.empty() ? 0 : 1) + (sts.empty() ? 0 : 1);
     if (asked != 1) {
       throw Error(ErrorCode::kInvalidArgument,
-                  ErrorInfo{.message = asked == 0 ? "octavo eval: there is nothing to evaluate on"
+                  ErrorInfo{.message = asked == 0 ? "eval: there is nothing to evaluate on"
                                                   : "--dataset and --sts exclude each other",
                             .fix = "give --dataset DIR (a BEIR directory) or --sts FILE"});
     }

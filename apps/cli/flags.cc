@@ -34,7 +34,7 @@ std::string role_prompt(const std::optional<std::string>& own, const PromptFlags
 }  // namespace
 
 void add_model(CLI::App& app, std::string& model) {
-  app.add_option("MODEL", model, "a directory, an .onnx, or a .safetensors beside its config")
+  app.add_option("MODEL", model, "a directory, an .onnx or a .safetensors file")
       ->required()
       ->group("Arguments");
 }
@@ -49,8 +49,7 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->type_name("P")
       ->check(CLI::IsMember({"fp32"}))
       ->group(kModelGroup);
-  app.add_option("--isa", options.isa,
-                 "CPU features to use: native, portable, or a list such as avx2,avx512")
+  app.add_option("--isa", options.isa, "CPU features: native, portable, avx2, avx512, ...")
       ->type_name("LIST")
       ->group(kModelGroup);
 }
@@ -73,7 +72,7 @@ void add_embedder_flags(CLI::App& app, const Context& context, EmbedderOptions& 
   app.add_option_function<std::string>(
          "--pooling",
          [&options](const std::string& name) { options.pooling = parse_pooling(name); },
-         "cls, mean, max, last_token, mean_sqrt_len, weighted_mean")
+         "cls, mean, max, last_token or another")
       ->type_name("NAME")
       ->group(kModelGroup);
   add_max_length(app, options.max_length);

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 
+// CLI11 appends the checks of a value to its name, after a colon.
+std::string value_name(const CLI::Option& option) {
+  const std::string name = option.get_type_name();
+  return name.substr(0, name.find(':'));
+}
+
 // "-o, --output FILE", "--[no-]normalize".
 std::string option_label(const CLI::Option& option) {
   std::string out;
@@ -26,8 +32,8 @@ std::string option_label(const CLI::Option& option) {
   }
   if (out.empty())
     out = option.get_name();
-  else if (option.get_expected_max() > 0 && !option.get_type_name().empty())
-    out += " " + option.get_type_name();
+  else if (option.get_expected_max() > 0)
+    out += " " + value_name(option);
   return out;
 }
 
@@ -84,13 +90,15 @@ std::string overview_text() {
     add_row(out, verb.name, verb.summary, 14);
   }
   out +=
-      "\nA model is a directory as published (config.json, model.safetensors, tokenizer.json),\n"
-      "an .onnx file, or a .safetensors file with its config beside it. Nothing is fetched.\n"
+      "\nA model is a directory as published (config.json, model.safetensors,\n"
+      "tokenizer.json), an .onnx file, or a .safetensors file with its config beside\n"
+      "it. Nothing is fetched from anywhere.\n"
       "\nExamples:\n"
       "  octavo embed models/all-MiniLM-L6-v2 texts.txt -o vectors.npy\n"
-      "  octavo search models/all-MiniLM-L6-v2 --corpus corpus.jsonl --query \"red wine\"\n"
+      "  octavo search models/all-MiniLM-L6-v2 --corpus docs.jsonl --query \"red wine\"\n"
       "  octavo doctor models/all-MiniLM-L6-v2\n"
-      "\n'octavo help VERB' explains a verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found.\n";
+      "\n'octavo help VERB' explains a verb.\n"
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found.\n";
   return out;
 }
 

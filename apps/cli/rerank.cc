@@ -35,7 +35,7 @@ struct RerankCommand {
     if (pairs == query.has_value()) {
       throw Error(ErrorCode::kInvalidArgument,
                   ErrorInfo{.message = pairs ? "--query and --pairs exclude each other"
-                                             : "octavo rerank: --query is required",
+                                             : "rerank: --query is required",
                             .fix = "give one query with --query, or a query a line with --pairs"});
     }
     options.max_length = max_length.value_or(0);
@@ -161,10 +161,9 @@ void define_rerank(Command& command, Context& context) {
   command.about =
       "MODEL is a cross-encoder (...ForSequenceClassification). Prints score, position and text, "
       "best first; with --json [{\"index\": i, \"score\": s}, ...].";
-  command.examples = {
-      "octavo rerank models/reranker --query \"red wine\" documents.txt",
-      "octavo rerank models/reranker --query \"red wine\" --top-n 5 --json < docs.jsonl",
-      "octavo rerank models/reranker --pairs < pairs.jsonl > scores.jsonl"};
+  command.examples = {"octavo rerank models/reranker --query \"red wine\" documents.txt",
+                      "octavo rerank models/reranker --query \"red wine\" --top-n 5 --json < d.txt",
+                      "octavo rerank models/reranker --pairs < pairs.jsonl > scores.jsonl"};
   command.run = [self] { self->run(); };
 }
 

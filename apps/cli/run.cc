@@ -57,10 +57,9 @@ void define_run(Command& command, Context& context) {
   command.about =
       "Inputs: input_ids, attention_mask (all ones when absent), token_type_ids (all zeros when "
       "absent), [batch, tokens], int32 or int64. 'octavo inspect MODEL' names them.";
-  command.examples = {
-      "octavo run models/minilm --inputs in.safetensors -o out.safetensors",
-      "octavo run model.onnx --inputs in.safetensors -o out.safetensors --json",
-      "octavo run models/minilm --inputs in.safetensors -o out.safetensors --isa portable"};
+  command.examples = {"octavo run models/minilm --inputs in.safetensors -o out.safetensors",
+                      "octavo run model.onnx --inputs in.safetensors -o out.safetensors --json",
+                      "octavo run models/minilm --inputs in.safetensors -o out.safetensors -q"};
   command.run = [self] { self->run(); };
 }
 

@@ -156,7 +156,7 @@ void define_search(Command& command, Context& context) {
   command.examples = {
       "octavo search models/minilm --corpus corpus.jsonl --query \"red wine\"",
       "octavo search models/minilm --corpus corpus.jsonl --query a --query b --json",
-      "octavo search models/e5 --corpus corpus.jsonl --query a --query-prompt \"query: \""};
+      "octavo search models/e5 --corpus c.jsonl --query a --query-prompt \"query: \""};
   command.run = [self] { self->run(); };
 }
 
