@@ -16,9 +16,11 @@ std::int64_t relative_bucket(std::int64_t distance, std::int64_t buckets) {
   const std::int64_t offset = distance > 0 ? half : 0;
   const std::int64_t n = std::abs(distance);
   if (n < exact) return offset + n;
-  const double scaled = std::log(static_cast<double>(n) / static_cast<double>(exact)) /
-                        std::log(static_cast<double>(kMaxDistance) / static_cast<double>(exact)) *
-                        static_cast<double>(half - exact);
+  // In float32 as the reference computes it: at powers of two the exact quotient is an integer.
+  const float scaled =
+      std::log(static_cast<float>(n) / static_cast<float>(exact)) /
+      static_cast<float>(std::log(static_cast<double>(kMaxDistance) / static_cast<double>(exact))) *
+      static_cast<float>(half - exact);
   return offset + std::min(half - 1, exact + static_cast<std::int64_t>(scaled));
 }
 
