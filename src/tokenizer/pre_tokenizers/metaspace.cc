@@ -32,12 +32,15 @@ class Metaspace : public PreTokenizer {
       }
       for (std::size_t i = 0; i < text.size();) {
         const bool space = text[i] == ' ';
-        if (space || text.substr(i).starts_with(mark)) {
+        if (space || (text[i] == mark[0] && text.substr(i).starts_with(mark))) {
           if (options_.split) cut();
           out.text += mark;
           i += space ? 1 : mark.size();
         } else {
-          out.text.push_back(text[i++]);
+          std::size_t next = i + 1;
+          while (next < text.size() && text[next] != ' ' && text[next] != mark[0]) ++next;
+          out.text += text.substr(i, next - i);
+          i = next;
         }
       }
       cut();
