@@ -27,6 +27,7 @@ struct EmbedCommand {
   std::vector<std::string> inputs;
   EmbedderOptions options{};
   PromptFlags prompts{};
+  std::size_t piece = 64;  // texts given to the model at a time
 
   void run() {
     const EmbeddingType element = parse_embedding_type(type);
@@ -58,8 +59,14 @@ struct EmbedCommand {
     report(embedder, prompt, stats, seconds, to_stdout);
   }
 
-  static bool next_chunk(TextReader& reader, Embedder& embedder, const std::string& prompt,
-                         Progress& progress, EmbedStats& stats, EmbeddingChunk& chunk) {
+  // Pieces short enough that progress moves and Ctrl-C is heard, long enough to keep threads busy.
+  void adapt_piece(std::chrono::steady_clock::duration took) {
+    if (took < std::chrono::milliseconds(150)) piece = std::min(2 * piece, kChunkTexts);
+    if (took > std::chrono::milliseconds(500)) piece = std::max<std::size_t>(piece / 2, 16);
+  }
+
+  bool next_chunk(TextReader& reader, Embedder& embedder, const std::string& prompt,
+                  Progress& progress, EmbedStats& stats, EmbeddingChunk& chunk) {
     std::vector<std::string> texts;
     chunk.ids.clear();
     const std::size_t bytes_before = reader.bytes_done();
@@ -74,16 +81,23 @@ struct EmbedCommand {
     const auto whole = static_cast<double>(std::max<std::size_t>(total.value_or(0), 1));
     const double from = static_cast<double>(bytes_before) / whole;
     const double share = static_cast<double>(reader.bytes_done()) / whole - from;
-    EmbedStats own;
-    chunk.rows = embedder.embed(
-        texts, prompt, &own, [&](std::size_t done, std::size_t of, std::size_t tokens) {
-          const double part = of == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(of);
-          return progress.update("texts", stats.texts + done, stats.tokens + tokens,
-                                 total ? from + share * part : -1.0);
-        });
-    stats.texts += own.texts;
-    stats.tokens += own.tokens;
-    stats.truncated += own.truncated;
+    chunk.rows.clear();
+    for (std::size_t done = 0; done < texts.size();) {
+      const double part = static_cast<double>(done) / static_cast<double>(texts.size());
+      if (!progress.update("texts", stats.texts, stats.tokens, total ? from + share * part : -1.0))
+        throw Error(ErrorCode::kCancelled, "embedding was stopped");
+      const auto start = std::chrono::steady_clock::now();
+      const std::size_t count = std::min(piece, texts.size() - done);
+      EmbedStats own;
+      const std::vector<float> rows =
+          embedder.embed(std::span(texts).subspan(done, count), prompt, &own);
+      chunk.rows.insert(chunk.rows.end(), rows.begin(), rows.end());
+      done += count;
+      stats.texts += own.texts;
+      stats.tokens += own.tokens;
+      stats.truncated += own.truncated;
+      adapt_piece(std::chrono::steady_clock::now() - start);
+    }
     return true;
   }
 

@@ -23,19 +23,20 @@ bool Progress::update(std::string_view what, std::size_t done, std::size_t token
     last_ = now;
     start_fraction_ = std::max(fraction, 0.0);
     start_done_ = done;
+    start_tokens_ = tokens;
+  } else if (now - last_ < std::chrono::milliseconds(200)) {
     return true;
   }
-  if (now - last_ < std::chrono::milliseconds(200)) return true;
   last_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   std::string line = fmt::format("{} {}", group_digits(done), what);
   if (fraction >= 0) line = fmt::format("{:3.0f} %  {}", 100 * std::min(fraction, 1.0), line);
   if (done > start_done_)
     line += fmt::format("  {:.0f} {}/s", static_cast<double>(done - start_done_) / seconds, what);
-  if (tokens > 0)
+  if (tokens > start_tokens_)
     line +=
-        fmt::format("  {} tokens/s",
-                    group_digits(static_cast<std::size_t>(static_cast<double>(tokens) / seconds)));
+        fmt::format("  {} tokens/s", group_digits(static_cast<std::size_t>(
+                                         static_cast<double>(tokens - start_tokens_) / seconds)));
   if (fraction > start_fraction_ && fraction < 1)
     line += fmt::format("  {} left",
                         duration_text(seconds * (1 - fraction) / (fraction - start_fraction_)));

@@ -29,7 +29,7 @@ class Progress {
   std::string what_;
   Clock::time_point start_, last_;
   double start_fraction_ = 0;
-  std::size_t start_done_ = 0;
+  std::size_t start_done_ = 0, start_tokens_ = 0;
 };
 
 }  // namespace octavo::cli

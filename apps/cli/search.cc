@@ -67,7 +67,9 @@ struct SearchCommand {
     context.console.note(fmt::format(
         "{} passages, {} embeddings from the cache, {:.2f} s in all; {}",
         group_digits(passages.size()), group_digits(result.cached), seconds,
-        speed_text(result.tokens, result.embed_seconds, embedder.isa(), embedder.threads())));
+        result.tokens == 0
+            ? "0 tokens to run with " + embedder.isa()
+            : speed_text(result.tokens, result.embed_seconds, embedder.isa(), embedder.threads())));
   }
 
   void print_text(const std::vector<Passage>& passages, const PassageSearchResult& result) {

@@ -122,6 +122,10 @@ struct TextReader::Impl {
       inputs.push_back({std::string(kStandardInput), FileDescriptor(), size});
       return;
     }
+    if (path.empty())
+      throw Error(ErrorCode::kInvalidArgument,
+                  ErrorInfo{.message = "the name of an input file is empty",
+                            .fix = "name a file, or - for standard input"});
     FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
     if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
