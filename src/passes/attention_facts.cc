@@ -13,6 +13,7 @@ namespace {
 /// A local window is looked for up to this distance; the check of the mask needs its square.
 constexpr std::int64_t kMaskSequence = 600;
 constexpr std::int64_t kShortMaskSequence = 100;  // for masks that are cut from a short constant
+constexpr std::int64_t kBiasSequence = 300;
 constexpr std::int64_t kRotarySequence = 300;
 constexpr double kTolerance = 1e-4;
 
@@ -40,6 +41,7 @@ class Finder {
     masks[m_.mask_key] = rule;
     facts.masked = rule.masked;
     facts.local_window = rule.local_window;
+    facts.relative_bias = rule.relative_bias;
     check(facts);
     return facts;
   }
@@ -89,11 +91,12 @@ class Finder {
     return scale;
   }
 
-  Tensor uniform_scores(std::int64_t sequence, float value) const {
+  Tensor uniform_scores(std::int64_t sequence, float value, std::int64_t heads = 1) const {
     const ProbeShape* shape = probe_.shape(m_.scores);
     if (shape == nullptr || shape->size() < 3) refuse("the scores have no clear shape");
     Shape dims(shape->size(), 1);
     dims[dims.size() - 1] = dims[dims.size() - 2] = sequence;
+    dims[dims.size() - 3] = heads;
     Tensor out(DType::kFloat32, std::move(dims));
     std::fill_n(out.mutable_data<float>().data(), out.elements(), value);
     return out;
@@ -154,16 +157,73 @@ class Finder {
     return Tensor::from<float>({half}, inv_freq);
   }
 
-  /// Which keys get weight where all scores are equal.
-  MaskRule mask_rule() const {
-    try {
-      return mask_rule_at(kMaskSequence);
-    } catch (const Error&) {
-      return mask_rule_at(kShortMaskSequence);
+  /// What is added to equal scores of kept tokens, where it is a number for each head and distance
+  /// that stays the same beyond some distance; nothing where it is 0.
+  std::optional<Tensor> relative_bias() const {
+    const Tensor found =
+        probe_.evaluate_one(make_batch(kBiasSequence, {kBiasSequence}), m_.logits,
+                            {{m_.scores, uniform_scores(kBiasSequence, 0, m_.heads)}});
+    const auto plane = static_cast<std::size_t>(kBiasSequence * kBiasSequence);
+    if (found.dtype() != DType::kFloat32 ||
+        found.elements() != static_cast<std::size_t>(m_.heads) * plane) {
+      return std::nullopt;
     }
+    const auto x = found.data<float>();
+    const auto zero = [](float value) { return value == 0; };
+    if (std::all_of(x.begin(), x.end(), zero)) return std::nullopt;
+    if (!std::all_of(x.begin(), x.end(), [](float v) { return std::fabs(v) < 1e3f; })) {
+      return std::nullopt;  // keys without weight: a matter of the mask
+    }
+    constexpr std::int64_t kFarthest = kBiasSequence - 1;
+    const auto at = [&](std::int64_t n, std::int64_t i, std::int64_t j) {
+      return x[static_cast<std::size_t>((n * kBiasSequence + i) * kBiasSequence + j)];
+    };
+    const auto bias = [&](std::int64_t n, std::int64_t distance) {
+      return distance >= 0 ? at(n, 0, distance) : at(n, -distance, 0);
+    };
+    std::int64_t radius = 0;
+    for (std::int64_t n = 0; n < m_.heads; ++n) {
+      for (std::int64_t d = kFarthest; d > radius; --d) {
+        if (bias(n, d) != bias(n, d - 1) || bias(n, -d) != bias(n, 1 - d)) radius = d;
+      }
+    }
+    if (radius > kFarthest / 2) refuse("the bias of the scores grows with the distance");
+    Tensor out(DType::kFloat32, {m_.heads, 2 * radius + 1});
+    for (std::int64_t n = 0; n < m_.heads; ++n) {
+      for (std::int64_t d = -radius; d <= radius; ++d) {
+        out.mutable_data<float>()[static_cast<std::size_t>(n * (2 * radius + 1) + radius + d)] =
+            bias(n, d);
+      }
+      for (std::int64_t i = 0; i < kBiasSequence; ++i) {
+        for (std::int64_t j = 0; j < kBiasSequence; ++j) {
+          if (at(n, i, j) != bias(n, std::clamp(j - i, -radius, radius))) {
+            refuse("the bias of the scores depends on more than head and distance");
+          }
+        }
+      }
+    }
+    return out;
   }
 
-  MaskRule mask_rule_at(std::int64_t sequence) const {
+  /// Which keys get weight where all scores are equal.
+  MaskRule mask_rule() const {
+    std::optional<Tensor> bias;
+    try {
+      bias = relative_bias();
+    } catch (const Error&) {
+      bias.reset();  // cut from a short constant: check() would see one
+    }
+    MaskRule rule;
+    try {
+      rule = mask_rule_at(kMaskSequence, bias.has_value());
+    } catch (const Error&) {
+      rule = mask_rule_at(kShortMaskSequence, bias.has_value());
+    }
+    rule.relative_bias = bias;
+    return rule;
+  }
+
+  MaskRule mask_rule_at(std::int64_t sequence, bool biased) const {
     const std::int64_t length = sequence - 5;
     const Tensor found = probe_.evaluate_one(make_batch(sequence, {length}), m_.weights,
                                              {{m_.scores, uniform_scores(sequence, 0)}});
@@ -187,7 +247,9 @@ class Finder {
       const double expected = 1.0 / static_cast<double>(high - low + 1);
       for (std::int64_t j = 0; j < sequence; ++j) {
         const double want = j >= low && j <= high ? expected : 0;
-        if (!(std::fabs(weight(i, j) - want) <= 1e-4 * want)) {
+        const bool right = biased ? (weight(i, j) > 0) == (want > 0)
+                                  : std::fabs(weight(i, j) - want) <= 1e-4 * want;
+        if (!right) {
           refuse("the mask is neither padding nor a local window (query " + std::to_string(i) +
                  ", key " + std::to_string(j) + ")");
         }
@@ -250,7 +312,8 @@ class Finder {
     }
     attributes.set("scale", facts.scale);
     attributes.set("local_window", facts.local_window);
-    const Tensor expected = call("Attention", attributes, {&q, &k, &v, given_mask});
+    const Tensor* bias = facts.relative_bias ? &*facts.relative_bias : nullptr;
+    const Tensor expected = call("Attention", attributes, {&q, &k, &v, given_mask, bias});
     const Tensor found = probe_.evaluate_one(batch, m_.context, feeds);
     if (found.dtype() != DType::kFloat32 || found.shape() != expected.shape()) {
       refuse("the result has another shape");

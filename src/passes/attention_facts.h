@@ -1,6 +1,6 @@
-// What a matched attention computes: offsets, scale, rotary frequencies, mask; found by running its
-// parts on chosen inputs, then checked as a whole against the reference of ai.octavo.Attention on
-// random inputs.
+// What a matched attention computes: offsets, scale, rotary frequencies, bias, mask; found by
+// running its parts on chosen inputs, then checked as a whole against the reference of
+// ai.octavo.Attention on random inputs.
 #pragma once
 
 #include <map>
@@ -12,15 +12,18 @@ namespace octavo::passes {
 struct AttentionFacts {
   std::int64_t q_offset = 0, k_offset = 0, v_offset = 0;  // first channel in the token value
   float scale = 1;
-  bool masked = false;             // masked keys get no weight
-  std::int64_t local_window = 0;   // 0: none
-  std::optional<Tensor> inv_freq;  // rotary, of both q and k
+  bool masked = false;                  // masked keys get no weight
+  std::int64_t local_window = 0;        // 0: none
+  std::optional<Tensor> inv_freq;       // rotary, of both q and k
+  std::optional<Tensor> relative_bias;  // [heads, 2R + 1], added to the scores
 };
 
-/// What the mask does, by AttentionMatch::mask_key: layers share masks.
+/// What is added to the scores and which keys get no weight, by AttentionMatch::mask_key: layers
+/// share masks.
 struct MaskRule {
   bool masked = false;
   std::int64_t local_window = 0;
+  std::optional<Tensor> relative_bias;
 };
 using MaskCache = std::map<std::string, MaskRule>;
 

@@ -44,7 +44,10 @@ class Rewriter {
     attributes.set("scale", f.scale);
     attributes.set("local_window", f.local_window);
     std::vector<ir::ValueId> inputs{q, k, v};
-    if (mask_ != ir::kNoValue) inputs.push_back(mask_);
+    if (mask_ != ir::kNoValue || f.relative_bias) inputs.push_back(mask_);
+    if (f.relative_bias) {
+      inputs.push_back(graph_.add_constant(found_.name + ".relative_bias", *f.relative_bias));
+    }
     const ir::ValueId out = graph_.emit("Attention", std::move(inputs), std::move(attributes),
                                         "ai.octavo", found_.name + ".attention");
     graph_.replace_uses(m.context, out);

@@ -28,6 +28,8 @@ struct Form {
   bool alibi = false, weak_mask = false, scaled_values = false, interleaved_rotary = false;
   bool softmax_over_queries = false, rotary_on_query_only = false, shared_weights = false;
   bool clipped = false, first_row_mask = false;
+  std::int64_t bias_radius = 0;  // a learned number for each head and distance, as MPNet has
+  bool uneven_bias = false;
 };
 
 class AttentionBuilder : public Builder {
@@ -132,6 +134,17 @@ class AttentionBuilder : public Builder {
                                                   op("Unsqueeze", {arange(), integers({1})})})});
       scores = op("Add", {scores, op("Mul", {floats(distance), number(-0.3f)})});
     }
+    if (f.bias_radius > 0) {
+      const auto rows = op("Unsqueeze", {arange(), integers({1})});
+      auto distance = op("Sub", {op("Unsqueeze", {arange(), integers({0})}), rows});
+      if (f.uneven_bias) distance = op("Mul", {distance, op("Mod", {rows, integer(2)})});
+      const auto entry =
+          op("Add", {op("Clip", {distance, integer(-f.bias_radius), integer(f.bias_radius)}),
+                     integer(f.bias_radius)});
+      const auto bias = op("Gather", {weight({2 * f.bias_radius + 1, kHeads}), entry});
+      const auto moved = op("Transpose", {bias}, with("perm", std::vector<std::int64_t>{2, 0, 1}));
+      scores = op("Add", {scores, op("Unsqueeze", {moved, integers({0})})});
+    }
     const float low = f.weak_mask ? -2.0f : -10000.0f;
     const auto as_bool = [&](ir::ValueId x) {
       return op("Cast", {x}, with("to", std::int64_t{9}));
@@ -206,6 +219,18 @@ TEST(LiftAttention, LiftsAWindowWiderThanTheChecks) {
   EXPECT_EQ(attention_of(graph).attributes.int_or("local_window", -1), 64);
 }
 
+TEST(LiftAttention, LiftsARelativeBias) {
+  for (const MaskForm mask : {MaskForm::kNone, MaskForm::kSubMul, MaskForm::kBool}) {
+    ir::Graph graph;
+    const auto outcome = lifted({.mask = mask, .bias_radius = 7}, &graph);
+    ASSERT_EQ(outcome.fired, 1u) << (outcome.notes.empty() ? "" : outcome.notes[0]);
+    const Tensor* bias = graph.constant(attention_of(graph).input(4));
+    ASSERT_NE(bias, nullptr);
+    EXPECT_EQ(bias->shape(), (Shape{kHeads, 15}));
+    EXPECT_EQ(attention_of(graph).input(3) == ir::kNoValue, mask == MaskForm::kNone);
+  }
+}
+
 TEST(LiftAttention, LiftsRotaryEmbedding) {
   for (const bool fused : {false, true}) {
     ir::Graph graph;
@@ -223,6 +248,7 @@ TEST(LiftAttention, RefusesWhatOnlyLooksLikeIt) {
       {"heads that are not moved back", {.lost_transpose = true}},
       {"heads and elements swapped", {.swapped_heads = true}},
       {"a bias by distance", {.alibi = true}},
+      {"a bias that is not of distances", {.bias_radius = 7, .uneven_bias = true}},
       {"masked keys that keep weight", {.weak_mask = true}},
       {"scaled values", {.scaled_values = true}},
       {"another rotation", {.rotary = true, .interleaved_rotary = true}},
