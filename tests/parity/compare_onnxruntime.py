@@ -4,9 +4,9 @@
 
 Without models: every onnx/*/model.onnx of $OCTAVO_MODELS (default ~/.cache/octavo/models). The batch
 is padded on the right; only what attention_mask keeps is compared. onnxruntime runs without graph
-optimisations, so that quantised models round where the file says. A value on the border of two steps
-of 8 bits falls to either side all the same, and what follows drifts apart; so a quantised model runs
-twice: once freely, within a wide limit, and once from onnxruntime's quantised values, within the
+optimisations, so that quantized models round where the file says. A value on the border of two steps
+of 8 bits falls to either side all the same, and what follows drifts apart; so a quantized model runs
+twice: once freely, within a wide limit, and once from onnxruntime's quantized values, within the
 limit of float models.
 """
 
@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save_file
 LENGTHS = (7, 24, 16)
 # Largest difference, as a share of the largest value, and lowest cosine of a row.
 FLOAT_LIMIT = (1e-5, 0.9999999999)
-FREE_QUANTISED_LIMIT = (0.2, 0.97)
+FREE_QUANTIZED_LIMIT = (0.2, 0.97)
 
 
 def make_inputs(session) -> dict[str, np.ndarray]:
@@ -82,17 +82,17 @@ def check(label: str, got: np.ndarray, wanted: np.ndarray, mask: np.ndarray, lim
 def compare(runner: str, path: pathlib.Path, folder: pathlib.Path) -> bool:
     model = onnx.load(path)
     names = [output.name for output in model.graph.output]
-    quantised = [o for n in model.graph.node if n.op_type == "DynamicQuantizeLinear" for o in n.output]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in quantised)
+    quantized = [o for n in model.graph.node if n.op_type == "DynamicQuantizeLinear" for o in n.output]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in quantized)
     session = open_session(model, folder)
     inputs = make_inputs(session)
-    wanted = dict(zip(names + quantised, session.run(None, inputs)))
+    wanted = dict(zip(names + quantized, session.run(None, inputs)))
     del model.graph.output[len(names) :]
     onnx.save(model, folder / "model.onnx")
     runs = [("", inputs, FLOAT_LIMIT)]
-    if quantised:
-        given = inputs | {name: wanted[name] for name in quantised}
-        runs = [(" free", inputs, FREE_QUANTISED_LIMIT), (" from the same bytes", given, FLOAT_LIMIT)]
+    if quantized:
+        given = inputs | {name: wanted[name] for name in quantized}
+        runs = [(" free", inputs, FREE_QUANTIZED_LIMIT), (" from the same bytes", given, FLOAT_LIMIT)]
     good = True
     for label, values, limits in runs:
         outputs = run_octavo(runner, values, folder)
