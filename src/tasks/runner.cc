@@ -27,6 +27,18 @@ IsaMask checked_isa(const RuntimeOptions& options) {
   return parse_isa(options.isa, detect_isa());
 }
 
+/// The graph with constants folded and nodes fused, but its padded meaning untouched.
+ir::Graph simplified(const ir::Graph& graph) {
+  ir::Graph out = graph;
+  try {
+    passes::run_pipeline(out, {.disabled = {"restore_softmax", "lift_positions", "lift_attention",
+                                            "freeze_sizes", "lift_first_token"}});
+  } catch (const Error&) {
+    return graph;  // what a pass cannot evaluate, the run will report if it matters
+  }
+  return out;
+}
+
 Tensor row_of(std::span<const std::int32_t> values) {
   Tensor out(DType::kInt64, {1, static_cast<std::int64_t>(values.size())});
   std::copy(values.begin(), values.end(), out.mutable_data<std::int64_t>().begin());
@@ -57,7 +69,7 @@ Runner::Runner(ir::Graph graph, const RuntimeOptions& options)
     if (error.code() != ErrorCode::kUnsupported) throw;
     note_ = error.what();
     for (const std::string& note : report_.notes) note_ += "\n  " + note;
-    graph_runner_ = std::make_unique<runtime::GraphRunner>(std::move(graph), isa_, pool_);
+    graph_runner_ = std::make_unique<runtime::GraphRunner>(simplified(graph), isa_, pool_);
   }
 }
 
