@@ -123,6 +123,26 @@ TEST_F(SafetensorsTest, ShardsAreOneSource) {
   EXPECT_EQ(TensorSource::open(root_.string()).names(), std::vector<std::string>{"whole"});
 }
 
+TEST_F(SafetensorsTest, LinkedShardsOfADownloadCacheAreRead) {
+  fs::create_directories(root_ / "blobs");
+  fs::create_directories(root_ / "snapshots/rev");
+  write_safetensors(path("blobs/0a"), {{"a", bytes_of(DType::kInt8, {4})}});
+  write_safetensors(path("blobs/0b"), {{"b", bytes_of(DType::kFloat32, {2, 2})}});
+  std::ofstream(path("blobs/0c"))
+      << R"({"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}})";
+  const auto link = [&](const char* blob, const char* name) {
+    fs::create_symlink(fs::path("../../blobs") / blob, root_ / "snapshots/rev" / name);
+  };
+  link("0a", "model-00001-of-00002.safetensors");
+  link("0b", "model-00002-of-00002.safetensors");
+  link("0c", "model.safetensors.index.json");
+  const TensorSource source = TensorSource::open(path("snapshots/rev"));
+  EXPECT_TRUE(identical(source.read("a"), bytes_of(DType::kInt8, {4})));
+  EXPECT_TRUE(identical(source.read("b"), bytes_of(DType::kFloat32, {2, 2})));
+  fs::remove(path("blobs/0b"));
+  EXPECT_THROW(TensorSource::open(path("snapshots/rev")), Error);
+}
+
 TEST_F(SafetensorsTest, RewritesTheGoldenModelsByteForByte) {
   const char* const given = std::getenv("OCTAVO_SHARED");
   const fs::path models = fs::path(given != nullptr ? given : "../shared") / "goldens/models";

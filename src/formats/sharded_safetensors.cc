@@ -24,11 +24,18 @@ constexpr const char* kIndex = "model.safetensors.index.json";
                .fix = "fetch the index and all shards again, from the same revision"});
 }
 
+// Download caches link the shards to files elsewhere, as they do model.safetensors: links are
+// followed, but the name itself cannot lead out of the directory.
 SafetensorsFile open_shard(const std::string& directory, const std::string& name,
                            const std::string& index) {
+  const bool nul = name.find('\0') != name.npos;
+  if (name.empty() || name == ".." || nul || name.find('/') != name.npos) {
+    fail(index, "the name of a shard is not a plain file name", "key 'weight_map'",
+         "the name of a file beside the index",
+         nul ? "a name with a NUL byte" : "'" + name.substr(0, 200) + "'");
+  }
   try {
-    return SafetensorsFile::open(open_file_beneath(directory, name),
-                                 (std::filesystem::path(directory) / name).string());
+    return SafetensorsFile::open((std::filesystem::path(directory) / name).string());
   } catch (Error& error) {
     error.set_file(index).add_frame("opening a shard that " + index + " names");
     throw;

@@ -15,8 +15,9 @@ namespace octavo::formats {
 class TensorSource {
  public:
   /// Finds the weights in `directory` and checks all headers. Errors: no weights (kNotFound), a
-  /// shard that is missing, lies outside the directory, lacks a tensor the index promises, or holds
-  /// one that another shard has too. Tensors of a shard that the index does not name are not seen.
+  /// shard that is missing, has a name that is not a plain file name, lacks a tensor the index
+  /// promises, or holds one that another shard has too. Tensors of a shard that the index does not
+  /// name are not seen.
   static TensorSource open(const std::string& directory);
   /// One safetensors file.
   static TensorSource open_file(const std::string& path);

@@ -108,7 +108,7 @@ def documents():
 
     bad("empty", "", "not valid JSON")
     bad("cut", '{"a": [1, 2', "not valid JSON")
-    bad("nested_100000", "[" * 100_000, "nested too deeply")
+    bad("nested_1000", "[" * 1000, "nested too deeply")
     bad("nested_objects", '{"a":' * 1000, "nested too deeply")
     bad("duplicate_key", '{"hidden_size": 1, "hidden_size": 2}', "same key twice")
     bad("lone_surrogate", '{"a": "\\ud800"}', "surrogate")
@@ -189,9 +189,12 @@ def shards():
     bad("index_cut", "not valid JSON", None, index=json.dumps({"weight_map": good})[:40])
     bad("index_duplicate", "same key twice", None, index='{"weight_map": {"a": "%s", "a": "%s"}}' % names)
     bad("shard_missing", "cannot open", good, "not_found", files=(one,))
-    bad("shard_parent", "outside its own folder", {"a": "../shard_missing/" + names[0]})
-    bad("shard_absolute", "outside its own folder", {"a": "/" + names[0]})
-    bad("shard_empty_name", "outside its own folder", {"a": ""})
+    bad("shard_parent", "not a plain file name", {"a": "../shard_missing/" + names[0]})
+    bad("shard_parent_itself", "not a plain file name", {"a": ".."}, files=())
+    bad("shard_absolute", "not a plain file name", {"a": "/" + names[0]})
+    bad("shard_in_folder", "not a plain file name", {"a": "./" + names[0]}, files=(one,))
+    bad("shard_empty_name", "not a plain file name", {"a": ""})
+    bad("shard_nul", "not a plain file name", {"a": names[0] + "\0.bin"}, files=(one,))
     bad("shard_lacks_tensor", "lacks a tensor", {"a": names[1], "b": names[1]})
     bad("tensor_in_two_shards", "two shards hold", good, files=(one, packed({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 1, 2)}, bytes(2))))
     bad("shard_cut", "outside the data", good, files=(one, two[:-2]))
@@ -272,8 +275,6 @@ def onnx_files():
     for _ in range(1000):
         graph = sub(1, sub(5, sub(1, "then"), number(20, 5), sub(6, graph)))
     bad("nested_1000", model(graph), "nested too deeply")
-    bad("bomb_nodes", model(sub(1) * 150_000), "more than a file of its size")
-    bad("bomb_attributes", model(sub(1, sub(5, number(20, 2)) * 100_000)), "more than a file of its size")
     bad("sparse_initializer", model(sub(15, b"")), "sparse", "unsupported")
     bad("metadata_twice", model(b"") + sub(14, sub(1, "k"), sub(2, "1")) * 2, "same key twice")
 
