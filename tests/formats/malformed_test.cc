@@ -204,11 +204,40 @@ TEST_F(TemporaryDirectory, OnnxCutAnywhereGivesAnErrorOrASmallerModel) {
   EXPECT_EQ(serialize_onnx(read_onnx(path("m.onnx"))), whole);
 }
 
+// A protobuf field of bytes, or a message as such.
+std::string field(int number, const std::string& value) {
+  std::string size;
+  std::size_t n = value.size();
+  for (; n > 127; n >>= 7) size += static_cast<char>((n & 127) | 128);
+  size += static_cast<char>(n);
+  return std::string(1, static_cast<char>(number << 3 | 2)) + size + value;
+}
+
+std::string repeat(const std::string& piece, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += piece;
+  return out;
+}
+
+TEST_F(TemporaryDirectory, ManyEmptyMessagesAreRefusedBeforeTheyTakeTheMemory) {
+  const std::string opset = field(8, "\x10\x11");
+  const std::string attribute = field(5, std::string("\xa0\x01\x02"));
+  for (const std::string& graph :
+       {repeat(field(1, ""), 150'000), field(1, repeat(attribute, 100'000))}) {
+    put("m.onnx", std::string("\x08\x08").append(opset).append(field(7, graph)));
+    try {
+      within_memory(bytes_below(root_), [&] { read_onnx(path("m.onnx")); });
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidFile);
+      EXPECT_NE(std::string(error.what()).find("more than a file of its size"), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 // A model whose tensor lies in a file.
 std::string external_model(const std::string& location, std::int64_t elements) {
-  const auto field = [](int number, const std::string& value) {
-    return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(value.size())} + value;
-  };
   const std::string tensor = std::string("\x08") + static_cast<char>(elements) + "\x10\x01" +
                              field(8, "w") + field(13, field(1, "location") + field(2, location)) +
                              "\x70\x01";
@@ -253,20 +282,14 @@ TEST_F(TemporaryDirectory, ExternalDataBehindLinksIsRefused) {
 TEST_F(TemporaryDirectory, ManyTensorsOverOneExternalFileShareIt) {
   put("w.bin", std::string(4 << 20, 'x'));
   std::string tensors;
-  const auto field = [](int number, const std::string& value) {
-    std::string size;
-    for (std::size_t n = value.size(); n != 0; n >>= 7)
-      size += static_cast<char>((n & 127) | (n > 127 ? 128 : 0));
-    return std::string(1, static_cast<char>(number << 3 | 2)) + size + value;
-  };
   for (int i = 0; i < 100; ++i) {  // every spelling of one name, all of the file
     std::string location = "w.bin";
     for (int n = 0; n < i; ++n) location.insert(0, "./");
-    tensors +=
-        field(5, std::string("\x08\x80\x80\x40\x10\x01") + field(8, "w" + std::to_string(i)) +
-                     field(13, field(1, "location") + field(2, location)) + "\x70\x01");
+    tensors += field(5, std::string("\x08\x80\x80\x40\x10\x01") +
+                            field(8, std::string("w").append(std::to_string(i))) +
+                            field(13, field(1, "location") + field(2, location)) + "\x70\x01");
   }
-  put("m.onnx", "\x08\x08" + field(7, tensors));
+  put("m.onnx", std::string("\x08\x08").append(field(7, tensors)));
   within_memory(bytes_below(root_), [&] {
     const OnnxModel model = read_onnx(path("m.onnx"));
     ASSERT_EQ(model.graph.initializers.size(), 100u);
@@ -300,11 +323,6 @@ TEST_F(TemporaryDirectory, ConfigsCutAnywhere) {
 }
 
 TEST_F(TemporaryDirectory, DenseDocumentsStayWithinMemory) {
-  const auto repeat = [](const std::string& piece, int count) {
-    std::string out;
-    for (int i = 0; i < count; ++i) out += piece;
-    return out;
-  };
   std::string keys = "{\"prompts\":{";
   for (int i = 0; i < 150000; ++i) keys += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":\"\"";
   std::string header = "{";
