@@ -8,7 +8,9 @@ namespace octavo {
 template <typename T>
 Tensor Tensor::from(Shape shape, std::span<const T> values) {
   Tensor out(DTypeOf<T>::value, std::move(shape));
-  std::memcpy(out.mutable_bytes(), values.data(), std::min(out.byte_size(), values.size_bytes()));
+  if (!values.empty()) {
+    std::memcpy(out.mutable_bytes(), values.data(), std::min(out.byte_size(), values.size_bytes()));
+  }
   return out;
 }
 
