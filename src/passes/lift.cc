@@ -14,6 +14,14 @@ bool constant_input(const ir::Graph& graph, const ir::Node& node, std::size_t i)
   return node.input(i) == ir::kNoValue || graph.constant(node.input(i)) != nullptr;
 }
 
+/// A constant matrix, or one that is stored the other way round.
+bool constant_matrix(const ir::Graph& graph, ir::ValueId id) {
+  const ir::Node* from = graph.producer(id);
+  if (from != nullptr && from->is("Transpose")) id = from->input(0);
+  const Tensor* matrix = graph.constant(id);
+  return matrix != nullptr && matrix->rank() == 2;
+}
+
 bool constant_from(const ir::Graph& graph, const ir::Node& node, std::size_t first) {
   for (std::size_t i = first; i < node.inputs.size(); ++i) {
     if (!constant_input(graph, node, i)) return false;
@@ -44,9 +52,9 @@ std::string_view obstacle(const ir::Graph& graph, const ir::Node& node) {
     }
     return {};
   }
+  if (node.is("Transpose") && graph.constant(node.input(0)) != nullptr) return {};
   if (node.is("MatMul")) {
-    const Tensor* weight = graph.constant(node.input(1));
-    return weight != nullptr && weight->rank() == 2 ? "" : "a product without a constant matrix";
+    return constant_matrix(graph, node.input(1)) ? "" : "a product without a constant matrix";
   }
   if (node.is("Gemm")) {
     return constant_from(graph, node, 1) ? "" : "a product without a constant matrix";
@@ -57,6 +65,7 @@ std::string_view obstacle(const ir::Graph& graph, const ir::Node& node) {
   if (node.is("Gather")) {
     const Tensor *table = graph.constant(node.input(0)), *index = graph.constant(node.input(1));
     const std::int64_t axis = node.attributes.int_or("axis", 0);
+    if (table != nullptr && index != nullptr) return {};
     if (table != nullptr && table->rank() == 2 && axis == 0) {
       const ir::Node* from = graph.producer(node.input(1));
       if (index == nullptr && (from == nullptr || from->is("PositionIds", "ai.octavo"))) return {};
@@ -120,6 +129,10 @@ void keep_outputs(ir::Graph& graph, const std::vector<std::string>& names) {
 LiftReport lift(ir::Graph& graph, const PipelineOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   LiftReport report;
+  if (unliftable_nodes(graph).empty()) {  // as the Hugging Face importers build it
+    report.lifted = true;
+    return report;
+  }
   report.passes = run_pipeline(graph, options);
   for (const PassReport& pass : report.passes) {
     for (const std::string& note : pass.near_misses) {

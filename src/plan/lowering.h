@@ -17,6 +17,10 @@
 
 namespace octavo::plan {
 
+/// A float32 row of `width` from a scalar, [1], [width], [1, width] or [1, 1, width] tensor;
+/// nothing for other shapes.
+std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width);
+
 class Lowering {
  public:
   Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool);
