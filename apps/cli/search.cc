@@ -65,11 +65,9 @@ struct SearchCommand {
     warn_truncated(context.console, result.truncated_queries, queries.size(), "query",
                    embedder.max_length());
     context.console.note(fmt::format(
-        "{} passages, {} embeddings from the cache, {:.2f} s in all; {}",
+        "{} passages, {} of them from the cache, {:.2f} s in all; {}",
         group_digits(passages.size()), group_digits(result.cached), seconds,
-        result.tokens == 0
-            ? "0 tokens to run with " + embedder.isa()
-            : speed_text(result.tokens, result.embed_seconds, embedder.isa(), embedder.threads())));
+        speed_text(result.tokens, result.embed_seconds, embedder.isa(), embedder.threads())));
   }
 
   void print_text(const std::vector<Passage>& passages, const PassageSearchResult& result) {
@@ -153,8 +151,8 @@ void define_search(Command& command, Context& context) {
   add_prompt_flags(app, self->prompts);
   add_embedder_flags(app, context, self->options);
   command.about =
-      "Every passage is compared with every query. Embeddings are cached by model and text: the "
-      "next search of the same corpus answers at once.";
+      "Every passage is compared with every query. Embeddings of passages are cached by model and "
+      "text: the next search of the same corpus answers at once.";
   command.examples = {
       "octavo search models/minilm --corpus corpus.jsonl --query \"red wine\"",
       "octavo search models/minilm --corpus corpus.jsonl --query a --query b --json",

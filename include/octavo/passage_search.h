@@ -1,5 +1,5 @@
-// Answers queries from a file of passages by exact nearest neighbours; embeddings are cached, so
-// that the next search of the same passages starts at once.
+// Answers queries from a file of passages by exact nearest neighbours; the embeddings of passages
+// are cached, so that the next search of the same ones starts at once.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct PassageSearchOptions {
   std::string query_prompt{};     // put before every query
   std::string document_prompt{};  // put before every passage
   std::size_t top_k = 3;          // passages a query
-  std::string cache_directory{};  // of embeddings, as RetrievalOptions; empty: no cache
+  std::string cache_directory{};  // of passages, as RetrievalOptions; empty: no cache
   std::size_t batch_size = 256;
   EvaluationProgress progress{};
 };
@@ -40,7 +40,7 @@ struct PassageHit {
 struct PassageSearchResult {
   std::vector<std::vector<PassageHit>> hits;  // a list a query, best first, ties by position
   std::string similarity;                     // "cosine", ...: the model's own
-  std::size_t cached = 0;                     // embeddings that came from the cache
+  std::size_t cached = 0;                     // passages whose embedding came from the cache
   std::size_t tokens = 0;                     // run through the model
   double embed_seconds = 0;                   // spent on them
   std::size_t truncated_passages = 0, truncated_queries = 0;

@@ -1,40 +1,14 @@
 // The public evaluations: models and files bound to the code that knows neither.
 #include "octavo/evaluation.h"
 
-#include <algorithm>
-
 #include "base/file.h"
 #include "eval/retrieval.h"
-#include "octavo/embedder.h"
+#include "eval/text_embedder.h"
 #include "octavo/error.h"
 #include "octavo/reranker.h"
 
 namespace octavo {
 namespace {
-
-eval::TextEmbedder text_embedder(Embedder& embedder) {
-  eval::TextEmbedder out;
-  out.dims = embedder.dimensions();
-  out.digest = embedder.digest();
-  out.similarity = similarity_name(embedder.similarity());
-  out.threads = embedder.threads();
-  out.embed = [&embedder](std::span<const std::string> texts, std::string_view prompt,
-                          eval::TextCounts& counts) {
-    EmbedStats stats;
-    std::vector<float> rows = embedder.embed(texts, prompt, &stats);
-    counts.tokens += stats.tokens;
-    counts.truncated += stats.truncated;
-    return rows;
-  };
-  out.count_truncated = [&embedder](std::span<const std::string> texts, std::string_view prompt) {
-    const EncodeOptions options{.max_length = embedder.max_length()};
-    return static_cast<std::size_t>(
-        std::count_if(texts.begin(), texts.end(), [&](const std::string& text) {
-          return embedder.tokenizer().encode(std::string(prompt) + text, options).truncated;
-        }));
-  };
-  return out;
-}
 
 eval::PairScorer pair_scorer(Reranker& reranker) {
   eval::PairScorer out;
@@ -60,7 +34,7 @@ RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& direct
                                    const RetrievalOptions& options) {
   return with_frame([&] { return "evaluating on " + directory; },
                     [&] {
-                      return eval::evaluate_retrieval(text_embedder(embedder),
+                      return eval::evaluate_retrieval(eval::text_embedder(embedder),
                                                       eval::read_beir(directory, options.split),
                                                       options);
                     });
@@ -69,7 +43,7 @@ RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& direct
 StsResult evaluate_sts(Embedder& embedder, const std::string& file, const StsOptions& options) {
   return with_frame([&] { return "evaluating on " + file; },
                     [&] {
-                      return eval::evaluate_sts(text_embedder(embedder),
+                      return eval::evaluate_sts(eval::text_embedder(embedder),
                                                 eval::parse_sts(read_text_file(file), file),
                                                 options);
                     });

@@ -3,28 +3,21 @@
 #include <chrono>
 
 #include "base/thread_pool.h"
-#include "eval/embed_texts.h"
 #include "eval/text.h"
+#include "eval/text_embedder.h"
 #include "eval/topk.h"
-#include "octavo/embedder.h"
 #include "octavo/text_input.h"
 
 namespace octavo {
 namespace {
 
 eval::TextEmbedder timed_embedder(Embedder& embedder, double& seconds) {
-  eval::TextEmbedder out;
-  out.dims = embedder.dimensions();
-  out.digest = embedder.digest();
-  out.similarity = similarity_name(embedder.similarity());
-  out.threads = embedder.threads();
-  out.embed = [&embedder, &seconds](std::span<const std::string> texts, std::string_view prompt,
-                                    eval::TextCounts& counts) {
+  eval::TextEmbedder out = eval::text_embedder(embedder);
+  out.embed = [embed = std::move(out.embed), &seconds](std::span<const std::string> texts,
+                                                       std::string_view prompt,
+                                                       eval::TextCounts& counts) {
     const auto start = std::chrono::steady_clock::now();
-    EmbedStats stats;
-    std::vector<float> rows = embedder.embed(texts, prompt, &stats);
-    counts.tokens += stats.tokens;
-    counts.truncated += stats.truncated;
+    std::vector<float> rows = embed(texts, prompt, counts);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return rows;
   };
@@ -71,10 +64,9 @@ PassageSearchResult search_passages(Embedder& embedder, std::span<const Passage>
   PassageSearchResult out;
   const eval::TextEmbedder model = timed_embedder(embedder, out.embed_seconds);
   const auto embed = [&](std::string_view stage, std::string_view prompt,
-                         std::span<const std::string> texts) {
-    auto done = eval::embed_texts(
-        model, pointers(texts),
-        {stage, prompt, options.cache_directory, options.batch_size, options.progress});
+                         std::span<const std::string> texts, const std::string& cache) {
+    auto done = eval::embed_texts(model, pointers(texts),
+                                  {stage, prompt, cache, options.batch_size, options.progress});
     if (embedder.similarity() == Similarity::kCosine) eval::normalize_rows(done.rows, model.dims);
     out.cached += done.cached;
     out.tokens += done.tokens;
@@ -84,8 +76,8 @@ PassageSearchResult search_passages(Embedder& embedder, std::span<const Passage>
   texts.reserve(passages.size());
   for (const Passage& passage : passages)
     texts.emplace_back(eval::strip(passage.title + " " + passage.text));
-  const auto documents = embed("passages", options.document_prompt, texts);
-  const auto questions = embed("queries", options.query_prompt, queries);
+  const auto documents = embed("passages", options.document_prompt, texts, options.cache_directory);
+  const auto questions = embed("queries", options.query_prompt, queries, {});
   out.truncated_passages = documents.truncated;
   out.truncated_queries = questions.truncated;
   out.similarity = model.similarity;
