@@ -43,6 +43,7 @@ class Lowering {
   struct LinearMatch {
     LinearPart part;
     ir::ValueId x, weight = ir::kNoValue, result;
+    bool last_use = true;  // nothing else reads the weight's other form
     std::vector<ir::NodeId> nodes;
     std::string name;
   };

@@ -55,6 +55,8 @@ std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) const {
     const auto perm = t->attributes.ints("perm");
     if (graph_.constant(t->input(0))->rank() == 2 &&
         (!perm || *perm == std::vector<std::int64_t>{1, 0})) {
+      match.last_use = use_count(w) == 1;
+      if (match.last_use) match.nodes.push_back(graph_.value(w).producer);
       w = t->input(0);
       transposed = !transposed;
     }
@@ -148,7 +150,7 @@ void Lowering::lower_linear(NodeId id) {
   }
   plan_->steps_.push_back(make_linear(std::move(spec), isa_, pool_));
   for (const LinearMatch& match : matches) {  // the packed copy replaces the constant
-    if (use_count(match.weight) == 1) graph_.value(match.weight).constant.reset();
+    if (match.last_use && use_count(match.weight) == 1) graph_.value(match.weight).constant.reset();
   }
 }
 

@@ -163,6 +163,30 @@ TEST(Plan, QueryKeyAndValueAreOneProduct) {
             "embedding, layer_norm, linear, attention");
 }
 
+TEST(Plan, TiedWeightsServeEveryReader) {
+  EXPECT_EQ(check(R"(
+    %tied = Transpose(%wq) {perm=[1, 0]}
+    %a = MatMul(%x, %wt)
+    %b = Tanh(%a)
+    %c = MatMul(%b, %wt)
+    %d = MatMul(%c, %wk)
+    %e = MatMul(%d, %wk)
+    output %e "o")"),
+            "embedding, layer_norm, linear+tanh, linear, linear, linear");
+}
+
+TEST(Plan, MergedProductsOfTransposedWeights) {
+  EXPECT_EQ(check(R"(
+    %qt = Transpose(%wq) {perm=[1, 0]}
+    %kt = Transpose(%wk) {perm=[1, 0]}
+    %q = MatMul(%x, %qt)
+    %k = MatMul(%x, %kt)
+    %v = MatMul(%x, %wv)
+    %c = ai.octavo.Attention(%q, %k, %v, %attention_mask) {num_heads=3, scale=0.35}
+    output %c "o")"),
+            "embedding, layer_norm, linear, attention");
+}
+
 TEST(Plan, AttentionWithWindowAndRelativeBias) {
   EXPECT_EQ(check(std::string(kHeads) + R"(
     const %bias: float32[3, 9] = random(20)

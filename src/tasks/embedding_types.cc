@@ -32,9 +32,9 @@ std::vector<std::byte> by_range(std::span<const float> rows, std::size_t dims, b
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::size_t d = i % dims;
     const float scaled = step[d] > 0 ? (rows[i] - low[d]) / step[d] : 0.0f;
-    const auto level =
-        static_cast<int>(std::clamp(scaled, 0.0f, 255.0f));  // numpy's astype truncates
-    out[i] = static_cast<std::byte>(is_signed ? level - 128 : level);
+    // numpy's astype drops the fraction, towards zero, after the shift.
+    const float level = std::clamp(scaled, 0.0f, 255.0f) - (is_signed ? 128.0f : 0.0f);
+    out[i] = static_cast<std::byte>(static_cast<int>(level));
   }
   return out;
 }
