@@ -27,7 +27,6 @@ struct EmbedCommand {
   std::vector<std::string> inputs;
   EmbedderOptions options{};
   PromptFlags prompts{};
-  std::size_t piece = 64;  // texts given to the model at a time
 
   void run() {
     const EmbeddingType element = parse_embedding_type(type);
@@ -35,7 +34,8 @@ struct EmbedCommand {
     if (!to_stdout) (void)embedding_format(output);
     TextReader reader(inputs, parse_text_format(format), interrupted);
     Embedder embedder = Embedder::load(model, options);
-    const std::string prompt = text_prompt(prompts, embedder);
+    const auto& role = prompts.query ? prompts.query : prompts.document;
+    const std::string prompt = role ? *role : text_prompt(prompts, embedder);
     explain_terminal_input(context.console, inputs, "texts");
 
     EmbedStats stats;
@@ -59,12 +59,6 @@ struct EmbedCommand {
     report(embedder, prompt, stats, seconds, to_stdout);
   }
 
-  // Pieces short enough that progress moves and Ctrl-C is heard, long enough to keep threads busy.
-  void adapt_piece(std::chrono::steady_clock::duration took) {
-    if (took < std::chrono::milliseconds(150)) piece = std::min(2 * piece, kChunkTexts);
-    if (took > std::chrono::milliseconds(500)) piece = std::max<std::size_t>(piece / 2, 16);
-  }
-
   bool next_chunk(TextReader& reader, Embedder& embedder, const std::string& prompt,
                   Progress& progress, EmbedStats& stats, EmbeddingChunk& chunk) {
     std::vector<std::string> texts;
@@ -81,23 +75,17 @@ struct EmbedCommand {
     const auto whole = static_cast<double>(std::max<std::size_t>(total.value_or(0), 1));
     const double from = static_cast<double>(bytes_before) / whole;
     const double share = static_cast<double>(reader.bytes_done()) / whole - from;
-    chunk.rows.clear();
-    for (std::size_t done = 0; done < texts.size();) {
-      const double part = static_cast<double>(done) / static_cast<double>(texts.size());
-      if (!progress.update("texts", stats.texts, stats.tokens, total ? from + share * part : -1.0))
-        throw Error(ErrorCode::kCancelled, "embedding was stopped");
-      const auto start = std::chrono::steady_clock::now();
-      const std::size_t count = std::min(piece, texts.size() - done);
-      EmbedStats own;
-      const std::vector<float> rows =
-          embedder.embed(std::span(texts).subspan(done, count), prompt, &own);
-      chunk.rows.insert(chunk.rows.end(), rows.begin(), rows.end());
-      done += count;
-      stats.texts += own.texts;
-      stats.tokens += own.tokens;
-      stats.truncated += own.truncated;
-      adapt_piece(std::chrono::steady_clock::now() - start);
-    }
+    const auto show = [&](std::size_t done, std::size_t count, std::size_t tokens) {
+      const double part = static_cast<double>(done) / static_cast<double>(count);
+      return progress.update("texts", stats.texts + done, stats.tokens + tokens,
+                             total ? from + share * part : -1.0);
+    };
+    if (!show(0, texts.size(), 0)) throw Error(ErrorCode::kCancelled, "embedding was stopped");
+    EmbedStats own;
+    chunk.rows = embedder.embed(texts, prompt, &own, show);
+    stats.texts += own.texts;
+    stats.tokens += own.tokens;
+    stats.truncated += own.truncated;
     return true;
   }
 
@@ -105,7 +93,8 @@ struct EmbedCommand {
               double seconds, bool to_stdout) {
     Console& console = context.console;
     if (stats.texts == 0) console.warn("there was no text to embed");
-    warn_truncated(console, stats.truncated, stats.texts, "text", embedder.max_length());
+    warn_truncated(console, stats.truncated, stats.texts, "text", embedder.max_length(),
+                   embedder.max_length_limit());
     if (console.json) {
       const Json document = {
           {"texts", stats.texts},
@@ -154,6 +143,13 @@ void define_embed(Command& command, Context& context) {
       ->check(CLI::IsMember({"float32", "int8", "uint8", "binary", "ubinary"}));
   add_format_flag(app, self->format);
   add_prompt_flags(app, self->prompts);
+  add_role_prompt_flags(app, self->prompts);
+  const char* const one_of[] = {"--prompt", "--prompt-name", "--query-prompt", "--document-prompt"};
+  for (const char* first : one_of) {  // the texts of a call have one role
+    for (const char* second : one_of) {
+      if (first != second) app.get_option(first)->excludes(app.get_option(second));
+    }
+  }
   add_embedder_flags(app, context, self->options);
   command.about =
       "A line is plain text, a JSON string, or {\"text\": ..., \"id\": ...}; ids are kept in "

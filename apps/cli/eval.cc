@@ -153,9 +153,9 @@ struct EvalCommand {
     write_files(result.scores, result.run);
     write_mteb(result.scores.mean, "ndcg_at_10", dataset, document);
     warn_truncated(context.console, result.truncated_documents, result.documents, "document",
-                   embedder.max_length());
+                   embedder.max_length(), embedder.max_length_limit());
     warn_truncated(context.console, result.truncated_queries, result.queries, "query",
-                   embedder.max_length());
+                   embedder.max_length(), embedder.max_length_limit());
     if (result.missing_documents + result.missing_queries > 0)
       context.console.warn(fmt::format("the judgements name {} and {} that the data set lacks",
                                        plural(result.missing_documents, "document"),
@@ -201,7 +201,7 @@ struct EvalCommand {
                            {"threads", embedder.threads()}};
     write_mteb(result.metrics, "cosine_spearman", sts, document);
     warn_truncated(context.console, result.truncated, 2 * result.pairs, "sentence",
-                   embedder.max_length());
+                   embedder.max_length(), embedder.max_length_limit());
     if (context.console.json) {
       Json all = Json::object();
       add_metrics(all, result.metrics);
@@ -244,7 +244,8 @@ struct EvalCommand {
                            {"threads", reranker.threads()}};
     write_files(result.scores, result.run);
     write_mteb(result.scores.mean, "map_at_1000", dataset, document);
-    warn_truncated(context.console, result.truncated, result.pairs, "pair", reranker.max_length());
+    warn_truncated(context.console, result.truncated, result.pairs, "pair", reranker.max_length(),
+                   reranker.max_length_limit());
     if (context.console.json) {
       Json all = Json::object();
       add_metrics(all, result.scores.mean);

@@ -132,12 +132,17 @@ std::string pooling_text(const Embedder& embedder) {
 }
 
 void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
-                    std::string_view noun, std::size_t max_length) {
+                    std::string_view noun, std::size_t max_length,
+                    std::optional<std::size_t> limit) {
   if (truncated == 0) return;
-  console.warn(
-      fmt::format("{} of {} {} longer than {} tokens and {} cut; --max-length changes the limit",
-                  group_digits(truncated), plural(total, noun), truncated == 1 ? "was" : "were",
-                  group_digits(max_length), truncated == 1 ? "was" : "were"));
+  std::string advice = "--max-length changes the limit";
+  if (limit && *limit > max_length)
+    advice = fmt::format("--max-length raises the limit up to {}", group_digits(*limit));
+  if (limit && *limit <= max_length) advice = "the model takes no more";
+  console.warn(fmt::format("{} of {} {} longer than {} tokens and {} cut; {}",
+                           group_digits(truncated), plural(total, noun),
+                           truncated == 1 ? "was" : "were", group_digits(max_length),
+                           truncated == 1 ? "was" : "were", advice));
 }
 
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {

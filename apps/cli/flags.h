@@ -46,8 +46,10 @@ std::string document_prompt(const PromptFlags& flags, const Embedder& embedder);
 std::string pooling_text(const Embedder& embedder);
 
 /// "3 of 120 texts were longer than 256 tokens and were cut; ..." as a warning; nothing for none.
+/// `limit` is what --max-length may say at most, where something limits it.
 void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
-                    std::string_view noun, std::size_t max_length);
+                    std::string_view noun, std::size_t max_length,
+                    std::optional<std::size_t> limit);
 
 /// "3,450 tokens/s with avx2+avx512, 2 threads".
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads);

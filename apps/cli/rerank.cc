@@ -53,7 +53,8 @@ struct RerankCommand {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     context.console.flush();
-    warn_truncated(context.console, stats.truncated, stats.pairs, "pair", reranker.max_length());
+    warn_truncated(context.console, stats.truncated, stats.pairs, "pair", reranker.max_length(),
+                   reranker.max_length_limit());
     if (context.console.error_is_terminal() && !context.console.json)
       context.console.note(
           fmt::format("{}: {}", plural(stats.pairs, "pair"),

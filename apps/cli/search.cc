@@ -61,9 +61,9 @@ struct SearchCommand {
     }
     context.console.flush();
     warn_truncated(context.console, result.truncated_passages, passages.size(), "passage",
-                   embedder.max_length());
+                   embedder.max_length(), embedder.max_length_limit());
     warn_truncated(context.console, result.truncated_queries, queries.size(), "query",
-                   embedder.max_length());
+                   embedder.max_length(), embedder.max_length_limit());
     context.console.note(fmt::format(
         "{} passages, {} of them from the cache, {:.2f} s in all; {}",
         group_digits(passages.size()), group_digits(result.cached), seconds,

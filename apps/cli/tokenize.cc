@@ -1,7 +1,6 @@
 // octavo tokenize: texts to token ids, and ids to text.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <iterator>
 #include <memory>
 
@@ -18,13 +17,6 @@ TruncationStrategy parse_strategy(const std::string& name) {
   if (name == "only_first") return TruncationStrategy::kOnlyFirst;
   if (name == "only_second") return TruncationStrategy::kOnlySecond;
   return TruncationStrategy::kLongestFirst;
-}
-
-// The tokenizer of a model file lies beside it.
-std::string tokenizer_place(const std::string& model) {
-  if (!model.ends_with(".onnx") && !model.ends_with(".safetensors")) return model;
-  const std::string folder = std::filesystem::path(model).parent_path().string();
-  return folder.empty() ? "." : folder;
 }
 
 void append_list(std::string& out, const std::vector<std::int32_t>& values,
@@ -48,7 +40,7 @@ struct TokenizeCommand {
   void run() {
     TextReader reader(inputs, decode ? TextFormat::kText : parse_text_format(format), interrupted);
     const Tokenizer tokenizer =
-        Tokenizer::load(tokenizer_file.empty() ? tokenizer_place(model) : tokenizer_file);
+        Tokenizer::load(tokenizer_file.empty() ? find_tokenizer(model) : tokenizer_file);
     explain_terminal_input(context.console, inputs, decode ? "token ids" : "texts");
     if (decode) {
       decode_lines(reader, tokenizer);
@@ -84,7 +76,7 @@ struct TokenizeCommand {
       context.console.out() << line;
     }
     context.console.flush();
-    warn_truncated(context.console, truncated, texts, "text", options.max_length);
+    warn_truncated(context.console, truncated, texts, "text", options.max_length, {});
   }
 
   void append_json(std::string& line, const Encoding& encoding, const Tokenizer& tokenizer) const {

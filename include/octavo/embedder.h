@@ -43,8 +43,8 @@ struct EmbedderOptions {
   std::optional<std::size_t> dimensions{};  // Matryoshka: keep the first D and renormalise
 };
 
-/// Progress of a call: texts done, texts in all, tokens done. Return false to stop (Error
-/// kCancelled).
+/// Progress of a call, a few times a second where texts are not long: texts done, texts in all,
+/// tokens done. Return false to stop (Error kCancelled).
 using EmbedProgress = std::function<bool(std::size_t done, std::size_t total, std::size_t tokens)>;
 
 struct EmbedStats {
@@ -67,6 +67,8 @@ class Embedder {
 
   std::size_t dimensions() const;
   std::size_t max_length() const;
+  /// The greatest max_length that the model's position table allows; nothing without a table.
+  std::optional<std::size_t> max_length_limit() const;
   /// In their order; several are concatenated. Empty for a model that pools by itself.
   const std::vector<Pooling>& pooling() const;
   bool normalize() const;

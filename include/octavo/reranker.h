@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ class Reranker {
 
   std::size_t labels() const;
   std::size_t max_length() const;
+  /// The greatest max_length that the model's position table allows; nothing without a table.
+  std::optional<std::size_t> max_length_limit() const;
   std::string digest() const;
   std::string isa() const;
   int threads() const;

@@ -79,4 +79,9 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
+/// What Tokenizer::load() takes for a MODEL (a directory, a `.onnx` or a `.safetensors`): the
+/// folder that holds its tokenizer.json or vocab.txt, or beside a bare `.onnx` the only file whose
+/// name ends in "tokenizer.json". The path of a tokenizer is returned as it is. Throws kNotFound.
+std::string find_tokenizer(const std::string& model);
+
 }  // namespace octavo

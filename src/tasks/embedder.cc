@@ -1,7 +1,7 @@
 #include "octavo/embedder.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <filesystem>
 
 #include "base/file.h"
@@ -17,7 +17,8 @@ namespace octavo {
 
 namespace {
 
-constexpr std::size_t kGroup = 1024;  // texts between two calls of the progress function
+// Texts that run together: more of them keep all threads busy, fewer let progress move.
+constexpr std::size_t kFirstGroup = 64, kLeastGroup = 16, kMostGroup = 1024;
 
 using tasks::DenseLayer;
 
@@ -226,8 +227,7 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
     const std::string path = (std::filesystem::path(impl->files.directory) / name).string();
     if (file_exists(path)) impl->digest_files.push_back(path);
   }
-  if (!options.tokenizer.empty() && file_exists(options.tokenizer))
-    impl->digest_files.push_back(options.tokenizer);
+  tasks::add_tokenizer_files(tokenizer_path, impl->digest_files);
   if (!impl->pooled_output && impl->poolings.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 {.message = "the model does not say how its token vectors become one vector",
@@ -272,8 +272,10 @@ std::vector<float> Embedder::embed(std::span<const std::string> texts, std::stri
   const std::size_t dims = impl_->dimensions(), skip = impl_->prompt_tokens(prompt);
   std::vector<float> out(texts.size() * dims, 0.0f);
   EmbedStats total;
-  for (std::size_t first = 0; first < texts.size(); first += kGroup) {
-    const std::size_t count = std::min(kGroup, texts.size() - first);
+  std::size_t group = progress ? kFirstGroup : kMostGroup;
+  for (std::size_t first = 0, count = 0; first < texts.size(); first += count) {
+    const auto start_time = std::chrono::steady_clock::now();
+    count = std::min(group, texts.size() - first);
     const tasks::TokenBatch batch = tasks::tokenize_batch(
         count,
         [&](std::size_t i) {
@@ -296,9 +298,12 @@ std::vector<float> Embedder::embed(std::span<const std::string> texts, std::stri
     total.texts += count;
     total.tokens += batch.ids.size();
     total.truncated += batch.truncated;
-    if (progress && !progress(first + count, texts.size(), total.tokens)) {
+    if (!progress) continue;
+    if (!progress(first + count, texts.size(), total.tokens))
       throw Error(ErrorCode::kCancelled, "embedding was stopped");
-    }
+    const auto took = std::chrono::steady_clock::now() - start_time;
+    if (took < std::chrono::milliseconds(150)) group = std::min(2 * group, kMostGroup);
+    if (took > std::chrono::milliseconds(500)) group = std::max(group / 2, kLeastGroup);
   }
   if (stats != nullptr) *stats = total;
   return out;
@@ -306,6 +311,9 @@ std::vector<float> Embedder::embed(std::span<const std::string> texts, std::stri
 
 std::size_t Embedder::dimensions() const { return impl_->dimensions(); }
 std::size_t Embedder::max_length() const { return impl_->max_length; }
+std::optional<std::size_t> Embedder::max_length_limit() const {
+  return impl_->runner->token_limit();
+}
 const std::vector<Pooling>& Embedder::pooling() const { return impl_->poolings; }
 bool Embedder::normalize() const { return impl_->normalize; }
 Similarity Embedder::similarity() const { return impl_->similarity; }

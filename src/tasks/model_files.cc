@@ -1,5 +1,6 @@
 #include "tasks/model_files.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/file.h"
@@ -8,6 +9,7 @@
 #include "importers/hf.h"
 #include "importers/onnx.h"
 #include "octavo/error.h"
+#include "octavo/tokenizer.h"
 
 namespace octavo::tasks {
 namespace {
@@ -18,6 +20,24 @@ std::string join(const std::string& directory, const std::string& name) {
   return (fs::path(directory) / name).string();
 }
 
+bool holds_tokenizer(const std::string& directory) {
+  return file_exists(join(directory, "tokenizer.json")) ||
+         file_exists(join(directory, "vocab.txt"));
+}
+
+/// The only "*tokenizer.json" of a directory; empty where there is none or more than one.
+std::string only_tokenizer_file(const std::string& directory) {
+  std::string found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with("tokenizer.json") || !file_exists(entry.path().string())) continue;
+    if (!found.empty()) return {};
+    found = entry.path().string();
+  }
+  return found;
+}
+
 constexpr const char* kForms =
     "a directory with config.json and model.safetensors, a .onnx, or a .safetensors";
 
@@ -25,13 +45,14 @@ constexpr const char* kForms =
 
 std::string ModelFiles::tokenizer_path(const std::string& tokenizer) const {
   if (!tokenizer.empty()) return tokenizer;
-  for (const std::string& folder : {directory, fs::path(directory).parent_path().string()}) {
-    for (const char* name : {"tokenizer.json", "vocab.txt"}) {
-      // The parent counts only for models that lie in a subfolder of theirs, as in
-      // "onnx/model.onnx".
-      if (folder != directory && !file_exists(join(folder, "config.json"))) continue;
-      if (file_exists(join(folder, name))) return folder.empty() ? "." : folder;
-    }
+  if (holds_tokenizer(directory)) return directory;
+  // The parent counts only for models that lie in a subfolder of theirs, as in "onnx/model.onnx".
+  const std::string parent = fs::path(directory).parent_path().string();
+  if (file_exists(join(parent, "config.json")) && holds_tokenizer(parent))
+    return parent.empty() ? "." : parent;
+  if (onnx && path == weights) {
+    const std::string file = only_tokenizer_file(directory);
+    if (!file.empty()) return file;
   }
   throw Error(
       ErrorCode::kNotFound,
@@ -88,6 +109,23 @@ ModelFiles find_model(const std::string& path) {
   return out;
 }
 
+void add_tokenizer_files(const std::string& path, std::vector<std::string>& files) {
+  const bool folder = directory_exists(path);
+  const std::string directory = folder ? path : fs::path(path).parent_path().string();
+  std::vector<std::string> read;
+  if (folder) {
+    const std::string json = join(path, "tokenizer.json");
+    read.push_back(file_exists(json) ? json : join(path, "vocab.txt"));
+  } else {
+    read.push_back(path);
+  }
+  read.push_back(join(directory, "tokenizer_config.json"));
+  for (std::string& file : read) {
+    if (file_exists(file) && std::find(files.begin(), files.end(), file) == files.end())
+      files.push_back(std::move(file));
+  }
+}
+
 ImportedModel import_model(const ModelFiles& files) {
   return with_frame(
       [&] { return "loading the model " + files.path; },
@@ -110,3 +148,15 @@ ImportedModel import_model(const ModelFiles& files) {
 }
 
 }  // namespace octavo::tasks
+
+namespace octavo {
+
+std::string find_tokenizer(const std::string& model) {
+  const std::string suffix = std::filesystem::path(model).extension().string();
+  const bool tokenizer = directory_exists(model)
+                             ? tasks::holds_tokenizer(model)
+                             : file_exists(model) && suffix != ".onnx" && suffix != ".safetensors";
+  return tokenizer ? model : tasks::find_model(model).tokenizer_path("");
+}
+
+}  // namespace octavo

@@ -17,13 +17,16 @@ struct ModelFiles {
   bool onnx = false;
   formats::SentenceTransformersConfig sentence_transformers{};
 
-  /// `tokenizer` where given, else the file in the directory. kNotFound with advice where there is
+  /// `tokenizer` where given, else as find_tokenizer() says. kNotFound with advice where there is
   /// none.
   std::string tokenizer_path(const std::string& tokenizer) const;
 };
 
 /// Throws kNotFound for a path with no model, kUnsupported for a format octavo does not read.
 ModelFiles find_model(const std::string& path);
+
+/// Adds to `files` those that Tokenizer::load(path) reads, unless they are there already.
+void add_tokenizer_files(const std::string& path, std::vector<std::string>& files);
 
 struct ImportedModel {
   ir::Graph graph;                 // as the file has it

@@ -58,6 +58,7 @@ Reranker Reranker::load(const std::string& model, const RerankerOptions& options
     const std::string path = (std::filesystem::path(impl->files.directory) / name).string();
     if (file_exists(path)) impl->digest_files.push_back(path);
   }
+  tasks::add_tokenizer_files(tokenizer_path, impl->digest_files);
   std::size_t limit = impl->runner->max_tokens();
   if (const auto said = impl->files.sentence_transformers.model_max_length; said && *said > 0) {
     limit = std::min(limit, static_cast<std::size_t>(*said));
@@ -135,6 +136,9 @@ std::vector<RankedDocument> Reranker::rank(std::string_view query,
 
 std::size_t Reranker::labels() const { return impl_->labels; }
 std::size_t Reranker::max_length() const { return impl_->max_length; }
+std::optional<std::size_t> Reranker::max_length_limit() const {
+  return impl_->runner->token_limit();
+}
 std::string Reranker::digest() const {
   const std::string text = formats::sha256_files(impl_->digest_files) +
                            " sigmoid=" + std::to_string(impl_->sigmoid) +

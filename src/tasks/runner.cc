@@ -78,6 +78,12 @@ std::size_t Runner::max_tokens() const {
                              : session_->plan().max_tokens();
 }
 
+std::optional<std::size_t> Runner::token_limit() const {
+  const std::size_t limit = max_tokens();
+  if (limit == std::numeric_limits<std::size_t>::max()) return std::nullopt;
+  return limit;
+}
+
 void Runner::run(const plan::PackedBatch& batch, const Sink& sink) {
   if (session_ != nullptr) return session_->run(batch, sink);
   run_alone(batch, sink);

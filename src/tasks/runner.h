@@ -36,7 +36,9 @@ class Runner {
   const std::map<std::string, std::size_t>& lifted_op_counts() const { return lifted_counts_; }
   const std::string& lifted_text() const { return lifted_text_; }
 
+  /// Of a sequence; the greatest number there is where nothing limits it.
   std::size_t max_tokens() const;
+  std::optional<std::size_t> token_limit() const;  // the same, nothing for no limit
   ThreadPool& pool() const { return *pool_; }
   IsaMask isa() const { return isa_; }
 

@@ -1,7 +1,7 @@
 """tokenize and embed: forms of input and output, pipes, cut texts."""
-import json, math, os, subprocess, unittest
+import json, math, os, shutil, subprocess, unittest
 
-from support import BINARY, embedder, main, octavo, path, read_npy, read_safetensors
+from support import BINARY, ROOT, embedder, main, octavo, path, read_npy, read_safetensors
 
 LINES = 'the water\n"the fire"\n{"_id": "x7", "text": "a long day"}\n{"id": 12, "text": "äé"}\n\n'
 
@@ -41,6 +41,24 @@ class Tokenize(unittest.TestCase):
         done = octavo("tokenize", file, "--max-length", "6", "--truncation", "only_first", text=pair)
         self.assertEqual(done.out, f"2 {the} 3 {of} {of} 3\n")
         self.assertEqual(octavo("tokenize", file, "--decode", text=f"2 {the} {of} 3\n[{of}]\n").out, "the of\nof\n")
+
+    def test_the_tokenizer_of_a_bare_onnx_lies_beside_it(self):
+        os.makedirs(path("bare"))
+        model = path("bare/bert-tiny.onnx")
+        shutil.copyfile(os.path.join(ROOT, "tests/data/onnx/bert-sdpa-dynamo-opset18.onnx"), model)
+        for verb in ("tokenize", "embed"):
+            done = octavo(verb, model, text="the of")
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("tokenizer", done.err)
+        shutil.copyfile(os.path.join(embedder(), "tokenizer.json"), path("bare/bert-tiny-tokenizer.json"))
+        want = octavo("tokenize", embedder(), text="the of").out
+        self.assertEqual(octavo("tokenize", model, text="the of").out, want)
+        self.assertEqual(octavo("tokenize", path("bare/bert-tiny-tokenizer.json"), text="the of").out, want)
+        got = rows(octavo("embed", model, "--pooling", "mean", "--max-length", "32", text="the fire").out)[0]
+        same = rows(embed("--pooling", "mean", text="the fire").out)[0]
+        self.assertLess(max(abs(a - b) for a, b in zip(got, same)), 1e-5)
+        shutil.copyfile(os.path.join(embedder(), "tokenizer.json"), path("bare/other-tokenizer.json"))
+        self.assertEqual(octavo("tokenize", model, text="the of").returncode, 3)
 
     def test_broken_lines_name_file_and_line(self):
         with open(path("broken.jsonl"), "w") as file:
@@ -107,11 +125,15 @@ class Embed(unittest.TestCase):
         self.assertEqual(named, embed("--prompt", "question: ", text="the fire").out)
         self.assertEqual(named, embed(text="question: the fire").out)
         self.assertNotEqual(named, embed(text="the fire").out)
+        for flag in ("--query-prompt", "--document-prompt"):
+            self.assertEqual(named, embed(flag, "question: ", text="the fire").out)
+            self.assertEqual(octavo("embed", embedder(), flag, "a", "--prompt", "b").returncode, 2)
+        self.assertEqual(octavo("embed", embedder(), "--query-prompt", "a", "--document-prompt", "b").returncode, 2)
 
     def test_cut_texts_are_counted(self):
         text = "the " * 100 + "\nthe\n"
         done = embed("-o", path("cut.npy"), text=text)
-        self.assertIn("1 of 2 texts was longer than 32 tokens and was cut", done.err)
+        self.assertIn("1 of 2 texts was longer than 32 tokens and was cut; --max-length raises the limit up to 128", done.err)
         stats = json.loads(embed("-o", path("cut.npy"), "--json", text=text).out)
         self.assertEqual([stats[key] for key in ("texts", "tokens", "truncated", "dimensions")], [2, 35, 1, 64])
         self.assertEqual(stats["output"], path("cut.npy"))
