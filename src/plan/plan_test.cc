@@ -166,9 +166,9 @@ TEST(Plan, QueryKeyAndValueAreOneProduct) {
 TEST(Plan, TiedWeightsServeEveryReader) {
   EXPECT_EQ(check(R"(
     %tied = Transpose(%wq) {perm=[1, 0]}
-    %a = MatMul(%x, %wt)
+    %a = MatMul(%x, %tied)
     %b = Tanh(%a)
-    %c = MatMul(%b, %wt)
+    %c = MatMul(%b, %tied)
     %d = MatMul(%c, %wk)
     %e = MatMul(%d, %wk)
     output %e "o")"),
