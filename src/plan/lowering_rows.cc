@@ -128,6 +128,7 @@ void Lowering::lower_slice(const Node& node) {
   if (end < 0) end += width;
   begin = std::clamp<std::int64_t>(begin, 0, width);
   end = std::clamp<std::int64_t>(end, begin, width);
+  if (begin == end) refuse(node, "it keeps nothing");
   x.offset += static_cast<std::size_t>(begin);
   x.width = static_cast<std::size_t>(end - begin);
   set(node.outputs[0], x);
@@ -149,12 +150,12 @@ void Lowering::lower_split(const Node& node) {
     const std::int64_t each = (width + parts - 1) / parts;
     for (std::int64_t i = 0; i < parts; ++i) sizes.push_back(std::min(each, width - i * each));
   }
-  std::int64_t total = 0;
-  for (const std::int64_t size : sizes)
-    total += size < 0 ? static_cast<std::int64_t>(x.width) + 1 : size;
-  if (sizes.size() != node.outputs.size() || total != static_cast<std::int64_t>(x.width)) {
-    refuse(node, "its sizes do not add up to the width");
+  std::size_t left = x.width;
+  for (const std::int64_t size : sizes) {
+    if (size <= 0 || static_cast<std::size_t>(size) > left) refuse(node, "its sizes do not fit");
+    left -= static_cast<std::size_t>(size);
   }
+  if (sizes.size() != node.outputs.size() || left != 0) refuse(node, "its sizes do not fit");
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     x.width = static_cast<std::size_t>(sizes[i]);
     if (node.outputs[i] != ir::kNoValue) set(node.outputs[i], x);

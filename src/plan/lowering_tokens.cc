@@ -63,7 +63,7 @@ void Lowering::lower_gather(const Node& node) {
     term.position_set = positions->set;
     const PositionSet& set_ = plan_->positions_[positions->set];
     const std::int64_t first = set_.padding_idx < 0 ? set_.offset : set_.padding_idx + 1;
-    if (first >= rows) refuse(node, "its table is too small for its first position");
+    if (first < 0 || first >= rows) refuse(node, "its table does not have its first position");
     plan_->max_tokens_ = std::min(plan_->max_tokens_, static_cast<std::size_t>(rows - first));
   } else {
     refuse(node, "its indices are neither ids, token types nor positions");

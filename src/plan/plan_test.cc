@@ -280,6 +280,11 @@ TEST(Plan, RefusesWhatHasNoPackedForm) {
   for (const char* body :
        {"%y = Softmax(%x) {axis=-1}\n output %y \"o\"", "%y = MatMul(%x, %x)\n output %y \"o\"",
         "%y = Transpose(%x) {perm=[0, 2, 1]}\n output %y \"o\"",
+        "%p2 = ai.octavo.PositionIds(%input_ids, %attention_mask) {offset=-5}\n"
+        "%y = Gather(%places, %p2)\n output %y \"o\"",
+        "const %five: int64[1] = [5]\n const %axis: int64[1] = [2]\n"
+        "%y = Slice(%x, %five, %five, %axis)\n output %y \"o\"",
+        "%y = ai.octavo.Attention(%x, %x, %x, %attention_mask) {num_heads=5}\n output %y \"o\"",
         "%y = Sub(%gamma, %x)\n output %y \"o\"", "output %positions \"o\""}) {
     try {
       Plan::build(graph_of(body), 0, nullptr);

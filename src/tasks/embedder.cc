@@ -237,11 +237,18 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
                  .fix = "say it: --pooling mean (MiniLM, E5, GTE) or --pooling cls (BGE, Arctic, "
                         "mxbai); the model's page knows"});
   }
-  // One token tells the widths: every shape is known before the first call.
-  const std::int32_t id = impl->tokenizer.pad_id().value_or(0), starts[] = {0, 1};
-  impl->runner->run({.ids = {&id, 1}, .type_ids = {}, .starts = starts},
-                    [&](std::size_t, const plan::PackedBatch&,
-                        std::span<const plan::Matrix> outputs) { impl->width = outputs[0].width; });
+  const tasks::Runner::Rows rows =
+      impl->runner->rows_of_output(impl->tokenizer.pad_id().value_or(0));
+  if ((rows.layout == plan::Layout::kSequence) != impl->pooled_output) {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "the output of the model has another rank than it declares",
+                 .file = impl->files.path,
+                 .place = "output '" + output.name + "'",
+                 .expected = impl->pooled_output ? "a row a sequence" : "a row a token",
+                 .found = impl->pooled_output ? "a row a token" : "a row a sequence",
+                 .fix = "export the model again"});
+  }
+  impl->width = rows.width;
   impl->full_width = impl->pooled_width();
   for (const PostModule& module : impl->modules) {
     if (!module.dense) continue;

@@ -174,6 +174,12 @@ std::vector<NamedTensor> Model::Impl::run_packed(const std::map<std::string, Ten
                  .expected = "integers [batch, sequence]",
                  .found = ids == nullptr ? "nothing" : shape_to_string(ids->shape())});
   }
+  if (ids->elements() > std::size_t{0x7fffffff}) {
+    throw Error(ErrorCode::kInvalidArgument, {.message = "the batch is too large",
+                                              .expected = "at most 2147483647 tokens",
+                                              .found = shape_to_string(ids->shape()),
+                                              .fix = "give it in several parts"});
+  }
   for (const auto& [name, tensor] : feeds) {
     if (name != "input_ids" && name != "attention_mask" && name != "token_type_ids") {
       throw Error(ErrorCode::kInvalidArgument,

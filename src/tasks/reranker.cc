@@ -75,12 +75,15 @@ Reranker Reranker::load(const std::string& model, const RerankerOptions& options
     }
     impl->max_length = options.max_length;
   }
-  const std::int32_t id = impl->tokenizer.pad_id().value_or(0), starts[] = {0, 1};
-  impl->runner->run(
-      {.ids = {&id, 1}, .type_ids = {}, .starts = starts},
-      [&](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix> outputs) {
-        impl->labels = outputs[0].width;
-      });
+  const tasks::Runner::Rows rows =
+      impl->runner->rows_of_output(impl->tokenizer.pad_id().value_or(0));
+  if (rows.layout != plan::Layout::kSequence) {
+    throw Error(ErrorCode::kUnsupported, {.message = "the model scores tokens, not pairs",
+                                          .file = impl->files.path,
+                                          .expected = "logits [batch, labels]",
+                                          .fix = "use a ...ForSequenceClassification model"});
+  }
+  impl->labels = rows.width;
   const std::string named = named_activation(impl->files.directory);
   impl->sigmoid = options.activation == ScoreActivation::kSigmoid ||
                   (options.activation == ScoreActivation::kDefault &&

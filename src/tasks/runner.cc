@@ -89,6 +89,37 @@ void Runner::run(const plan::PackedBatch& batch, const Sink& sink) {
   run_alone(batch, sink);
 }
 
+Runner::Rows Runner::rows_of(const Tensor& tensor, std::size_t tokens) const {
+  const Shape& shape = tensor.shape();
+  if (!shape.empty() && shape.back() > 0 && shape[0] == 1) {
+    const auto width = static_cast<std::size_t>(shape.back());
+    if (shape.size() == 2) return {plan::Layout::kSequence, width};
+    if (shape.size() == 3 && static_cast<std::size_t>(shape[1]) == tokens) {
+      return {plan::Layout::kToken, width};
+    }
+  }
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "an output of the model is neither a row a token nor a row a sequence",
+               .expected = "[1, " + std::to_string(tokens) + ", width] or [1, width]",
+               .found = shape_to_string(shape)});
+}
+
+Runner::Rows Runner::rows_of_output(std::int32_t id) {
+  if (session_ != nullptr) {
+    const plan::View& view = session_->plan().outputs().front().view;
+    return {view.layout, view.width};
+  }
+  const std::int32_t ids[] = {id, id, id}, starts[] = {0, 3};
+  Rows rows{};
+  run_alone({.ids = ids, .type_ids = {}, .starts = starts},
+            [&](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix> outputs) {
+              rows = {outputs[0].rows == 3 ? plan::Layout::kToken : plan::Layout::kSequence,
+                      outputs[0].width};
+            });
+  expected_ = rows;
+  return rows;
+}
+
 void Runner::run_alone(const plan::PackedBatch& batch, const Sink& sink) {
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
     const plan::PackedBatch one{
@@ -116,12 +147,14 @@ void Runner::run_alone(const plan::PackedBatch& batch, const Sink& sink) {
     std::vector<plan::Matrix> outputs;
     for (Tensor& tensor : tensors) {
       tensor = tensor.to_float32();
-      if (tensor.rank() == 0 || tensor.elements() == 0) {
+      const Rows rows = rows_of(tensor, one.tokens());
+      if (expected_ && (rows.layout != expected_->layout || rows.width != expected_->width)) {
         throw Error(ErrorCode::kUnsupported,
-                    {.message = "an output of the model is no row a token or a sequence",
-                     .found = "shape " + shape_to_string(tensor.shape())});
+                    {.message = "the shape of the model's output changes with its input",
+                     .expected = "rows of " + std::to_string(expected_->width),
+                     .found = shape_to_string(tensor.shape())});
       }
-      const auto width = static_cast<std::size_t>(tensor.shape().back());
+      const std::size_t width = rows.width;
       outputs.push_back(
           {tensor.mutable_data<float>().data(), width, tensor.elements() / width, width});
     }

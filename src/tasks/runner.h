@@ -26,6 +26,15 @@ class Runner {
   /// [1, width].
   void run(const plan::PackedBatch& batch, const Sink& sink);
 
+  /// What the one output of the graph gives: a row a token or a row a sequence. kUnsupported for
+  /// anything else. From then on run() holds every result to it, so that a sink may rely on the
+  /// layout and the width. `id` is a token to try.
+  struct Rows {
+    plan::Layout layout;
+    std::size_t width;
+  };
+  Rows rows_of_output(std::int32_t id);
+
   bool packed() const { return session_ != nullptr; }
   const std::string& note() const { return note_; }  // why it is not packed
   const passes::LiftReport& lift_report() const { return report_; }
@@ -43,6 +52,7 @@ class Runner {
   IsaMask isa() const { return isa_; }
 
  private:
+  Rows rows_of(const Tensor& tensor, std::size_t tokens) const;
   void run_alone(const plan::PackedBatch& batch, const Sink& sink);
 
   IsaMask isa_;
@@ -53,6 +63,7 @@ class Runner {
   std::unique_ptr<runtime::Session> session_;
   std::unique_ptr<runtime::GraphRunner> graph_runner_;
   std::string note_;
+  std::optional<Rows> expected_;
 };
 
 /// "MatMul" -> how many alive nodes; operators outside the standard domain as "domain.Op".
