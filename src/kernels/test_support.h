@@ -46,7 +46,7 @@ class GuardedFloats {
     char* first = edge == Edge::kEnd ? base_ + page + body - count * sizeof(float) : base_ + page;
     data_ = reinterpret_cast<float*>(first);
   }
-  GuardedFloats(const std::vector<float>& values, Edge edge = Edge::kEnd)
+  explicit GuardedFloats(const std::vector<float>& values, Edge edge = Edge::kEnd)
       : GuardedFloats(values.size(), edge) {
     if (!values.empty()) std::memcpy(data_, values.data(), values.size() * sizeof(float));
   }
