@@ -63,7 +63,7 @@ endfunction()
 # octavo_register_tests(TARGET [LABELS labels...]): every gtest case a ctest case, run in the repository root.
 function(octavo_register_tests target)
   cmake_parse_arguments(ARG "" "" "LABELS" ${ARGN})
-  set(properties TIMEOUT 300)
+  set(properties TIMEOUT 600)
   if(ARG_LABELS)  # an empty value would make the next property's name the label
     # gtest_discover_tests unpacks lists at every level that it passes them through
     string(REPLACE ";" "\\\\\\\\\\\\\\\\;" labels "${ARG_LABELS}")
