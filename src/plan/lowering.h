@@ -61,7 +61,7 @@ class Lowering {
   void lower_positions(const ir::Node& node);
   void lower_identity(const ir::Node& node);
 
-  std::optional<LinearMatch> match_linear(ir::NodeId id) const;
+  std::optional<LinearMatch> match_linear(ir::NodeId id);
   std::optional<kernels::Activation> match_activation(const ir::Node& node) const;
   /// The only reader of a value that is no output; nullptr otherwise.
   const ir::Node* only_reader(ir::ValueId id, ir::NodeId* reader_id = nullptr) const;

@@ -31,14 +31,13 @@ std::string joined_name(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) const {
+std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) {
   const Node& node = graph_.node(id);
-  auto* self = const_cast<Lowering*>(this);
   LinearMatch match{
       .part = {}, .x = node.input(0), .result = node.outputs[0], .nodes = {id}, .name = node.name};
   const bool gemm = node.is("Gemm");
   if (!gemm && !node.is("MatMul")) return std::nullopt;
-  if (self->constant(node.input(0)) != nullptr) return std::nullopt;
+  if (constant(node.input(0)) != nullptr) return std::nullopt;
   ValueId w = node.input(1);
   bool transposed = false;
   if (gemm) {
@@ -61,14 +60,14 @@ std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) const {
       transposed = !transposed;
     }
   }
-  const Tensor* weight = self->constant(w);
+  const Tensor* weight = constant(w);
   match.weight = w;
   if (weight == nullptr || weight->rank() != 2 || weight->elements() == 0) return std::nullopt;
   match.part.weight = weight->to_float32();
   match.part.transposed = transposed;
   const std::size_t n = match.part.n();
   if (gemm && node.input(2) != ir::kNoValue) {
-    const Tensor* bias = self->constant(node.input(2));
+    const Tensor* bias = constant(node.input(2));
     if (bias == nullptr) return std::nullopt;
     match.part.bias = as_row(*bias, n);
     if (!match.part.bias) return std::nullopt;
@@ -78,7 +77,7 @@ std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) const {
   const Node* add = only_reader(match.result, &add_id);
   if (!match.part.bias && add != nullptr && add->is("Add")) {
     const ValueId other = add->input(0) == match.result ? add->input(1) : add->input(0);
-    if (const Tensor* bias = self->constant(other)) {
+    if (const Tensor* bias = constant(other)) {
       if (auto row = as_row(*bias, n)) {
         match.part.bias = std::move(row);
         match.result = add->outputs[0];

@@ -14,10 +14,6 @@ using ir::NodeId;
 using ir::ValueId;
 using kernels::Activation;
 
-namespace {
-constexpr std::size_t kMaxSets = 8;
-}
-
 void Lowering::lower_positions(const Node& node) {
   const PositionSet set_{.padding_idx = node.attributes.int_or("padding_idx", -1),
                          .offset = node.attributes.int_or("offset", 0)};

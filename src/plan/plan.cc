@@ -11,7 +11,6 @@ namespace octavo::plan {
 namespace {
 
 constexpr std::size_t kAlign = 16;  // floats in a cache line
-constexpr std::size_t kMaxSets = 8;
 
 std::size_t round_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 
@@ -73,16 +72,21 @@ void Plan::check(const PackedBatch& batch) const {
   }
 }
 
+std::size_t Plan::scratch_floats(std::size_t longest) const noexcept {
+  std::size_t out = 0;
+  for (const auto& step : steps_) out = std::max(out, step->scratch_floats(longest));
+  return round_up(out);
+}
+
 std::size_t Plan::workspace_floats(std::size_t tokens, std::size_t longest,
                                    int workers) const noexcept {
-  std::size_t scratch = 0;
-  for (const auto& step : steps_) scratch = std::max(scratch, step->scratch_floats(longest));
+  const std::size_t scratch = scratch_floats(longest);
   std::size_t rotary = 0;
   for (const RotaryTable& table : rotary_)
     rotary += round_up(2 * longest * table.inverse_frequencies.size());
   const std::size_t rows = round_up(tokens);
   return arena_width_ * rows + positions_.size() * rows + rotary +
-         static_cast<std::size_t>(workers) * round_up(scratch);
+         static_cast<std::size_t>(workers) * scratch;
 }
 
 void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
@@ -101,12 +105,11 @@ void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
     rotary[i] = cursor;
     cursor += round_up(2 * longest * rotary_[i].inverse_frequencies.size());
   }
-  std::size_t scratch = 0;
-  for (const auto& step : steps_) scratch = std::max(scratch, step->scratch_floats(longest));
+  const std::size_t scratch = scratch_floats(longest);
   constexpr std::size_t kMaxWorkers = 1024;
   std::array<float*, kMaxWorkers> scratches;
   const std::size_t workers = pool == nullptr ? 1 : static_cast<std::size_t>(pool->size());
-  for (std::size_t i = 0; i < workers; ++i) scratches[i] = cursor + i * round_up(scratch);
+  for (std::size_t i = 0; i < workers; ++i) scratches[i] = cursor + i * scratch;
   const RunState state{.batch = batch,
                        .arena = workspace,
                        .row_capacity = rows,

@@ -20,6 +20,9 @@ struct PositionSet {
   std::int64_t offset = 0;
 };
 
+/// Position sets, and rotary tables, that a plan can have: run() keeps them without allocating.
+inline constexpr std::size_t kMaxSets = 8;
+
 /// Cosines and sines of position * inverse frequency.
 struct RotaryTable {
   std::vector<float> inverse_frequencies;
@@ -62,6 +65,7 @@ class Plan {
  private:
   friend class Lowering;
   Plan() = default;
+  std::size_t scratch_floats(std::size_t longest) const noexcept;
   void place_buffers(std::vector<std::size_t> widths);
 
   std::vector<std::unique_ptr<Step>> steps_;

@@ -145,7 +145,7 @@ Model Model::load(const std::string& path, const RuntimeOptions& options) {
   summary.inputs = describe(graph, inputs);
   summary.outputs = describe(graph, outputs);
   impl->original_text = ir::print(graph);
-  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options);
+  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options, true);
   summary.lifted_op_counts = impl->runner->lifted_op_counts();
   summary.packed = impl->runner->packed();
   summary.plan_note = impl->runner->note();

@@ -56,12 +56,14 @@ std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
   return out;
 }
 
-Runner::Runner(ir::Graph graph, const RuntimeOptions& options)
+Runner::Runner(ir::Graph graph, const RuntimeOptions& options, bool describe)
     : isa_(checked_isa(options)), pool_(std::make_shared<ThreadPool>(options.threads)) {
   ir::Graph lifted = graph;  // constants are shared
   report_ = passes::lift(lifted, {});
-  lifted_counts_ = count_ops(lifted);
-  lifted_text_ = ir::print(lifted);
+  if (describe) {
+    lifted_counts_ = count_ops(lifted);
+    lifted_text_ = ir::print(lifted);
+  }
   try {
     session_ = std::make_unique<runtime::Session>(
         plan::Plan::build(std::move(lifted), isa_, pool_.get()), pool_);

@@ -18,8 +18,9 @@ namespace octavo::tasks {
 
 class Runner {
  public:
-  /// Checks the options (kInvalidArgument, kUnsupported), lifts the graph and plans it.
-  Runner(ir::Graph graph, const RuntimeOptions& options);
+  /// Checks the options (kInvalidArgument, kUnsupported), lifts the graph and plans it. Only with
+  /// `describe` does it keep lifted_op_counts() and lifted_text().
+  Runner(ir::Graph graph, const RuntimeOptions& options, bool describe = false);
 
   using Sink = runtime::Session::Sink;
   /// As Session::run(). Outputs of a graph without a plan come as matrices too: [tokens, width] or
