@@ -367,7 +367,8 @@ TEST_F(TemporaryDirectory, DenseDocumentsStayWithinMemory) {
 }
 
 TEST(AllocationMeter, SeesWhatIsAllocated) {
-  if (!testing::AllocationMeter::available()) GTEST_SKIP() << "left out: no meter for this allocator";
+  if (!testing::AllocationMeter::available())
+    GTEST_SKIP() << "left out: no meter for this allocator";
   const testing::AllocationMeter meter;
   { const Buffer buffer(5 << 20); }
   { const std::string text(3 << 20, 'x'); }
