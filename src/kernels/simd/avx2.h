@@ -63,6 +63,30 @@ OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
   return _mm256_mul_ps(_mm256_mul_ps(x, a), b);
 }
 
+OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
+  const auto load_256 = [](const std::int32_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  };
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(load_256(p), load_256(minus)));
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
+  const __m256i ints = _mm256_cvtps_epi32(x);
+  const __m128i words =
+      _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1));
+  const __m128i bytes = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+}
+OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i out = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm_packus_epi32(_mm256_castsi256_si128(out), _mm256_extracti128_si256(out, 1)));
+}
+
 OCTAVO_INLINE float reduce_add(Vec x) {
   __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   a = _mm_add_ps(a, _mm_movehl_ps(a, a));

@@ -9,6 +9,9 @@
 //   keep_first(x, n)              lanes from n on become zero
 //   abs, copy_sign, round_even
 //   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
+//   load_int(p, minus)            int32 differences as floats
+//   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127
+//   store_bf16(p, x)              rounded to nearest even
 //   reduce_add, reduce_max        in a fixed order
 //   transpose_block               kWidth x kWidth floats
 // in an unnamed namespace: each translation unit has its own copy, compiled for its own instruction
@@ -69,6 +72,24 @@ OCTAVO_INLINE Vec round_even(Vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) { return _mm512_scalef_ps(x, n); }
+
+OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
+  return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(p), _mm512_loadu_si512(minus)));
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
+  const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+}
+OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
+  const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+  const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const Mask nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  const __m512i out = _mm512_mask_blend_epi32(nan, rounded, quiet);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(out, 16)));
+}
 
 OCTAVO_INLINE float reduce_add(Vec x) {
   const __m256 low = _mm512_castps512_ps256(x), high = _mm512_extractf32x8_ps(x, 1);

@@ -58,6 +58,23 @@ OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
   return x * (Vec)((half + 127) << 23) * (Vec)((e - half + 127) << 23);
 }
 
+OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
+  const IntVec x = {p[0] - minus[0], p[1] - minus[1], p[2] - minus[2], p[3] - minus[3]};
+  return __builtin_convertvector(x, Vec);
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
+  // A NaN, of a row that is marked by its scale, becomes some byte.
+  const Vec rounded = round_even(max(set(-127.0f), min(set(127.0f), x)));
+  const IntVec ints = __builtin_convertvector(rounded, IntVec);
+  for (std::size_t i = 0; i < kWidth; ++i) p[i] = static_cast<std::uint8_t>(ints[i] + 128);
+}
+OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
+  const IntVec bits = (IntVec)x, odd = bits >> 16 & 1;
+  const IntVec nan = ~(x == x);
+  const IntVec out = (nan & (bits | 0x400000)) | (~nan & (bits + 0x7fff + odd));
+  for (std::size_t i = 0; i < kWidth; ++i) p[i] = static_cast<std::uint16_t>(out[i] >> 16);
+}
+
 OCTAVO_INLINE float reduce_add(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 OCTAVO_INLINE float reduce_max(Vec x) {
   const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];

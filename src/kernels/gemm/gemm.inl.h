@@ -1,0 +1,127 @@
+// The packed products by vectors. Include after one of the Vec headers. A type Dot says how an
+// instruction set multiplies quads:
+//   Sum                      int32 or float
+//   Acc, A, B                registers
+//   kColumns                 columns of a group that an Acc holds
+//   kRegisters               rows * Accs of a block at most
+//   zero(), load_b(bytes), broadcast_a(bytes), dot(acc, a, b)
+//   store_sums(Acc*, Sum*)   the Accs of one group, as 16 sums
+#pragma once
+
+#include <utility>
+
+#include "kernels/gemm/finish.inl.h"
+
+namespace octavo::kernels {
+namespace {
+
+// kRows rows times kGroups groups, all of K in one pass. `a` is the first row's first tile.
+template <class Dot, std::size_t kRows, std::size_t kGroups>
+__attribute__((noinline)) void gemm_block(const std::byte* a, const std::byte* b, std::size_t tiles,
+                                          typename Dot::Sum* sums) {
+  constexpr std::size_t kAccs = kTileRows / Dot::kColumns;
+  typename Dot::Acc acc[kRows][kGroups * kAccs];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::zero();
+  }
+  const std::size_t group_bytes = tiles * kTileSize;
+  for (std::size_t tile = 0; tile < tiles; ++tile, a += kTileSize, b += kTileSize) {
+#pragma GCC unroll 4
+    for (std::size_t quad = 0; quad < kQuads; ++quad) {
+      typename Dot::B y[kGroups * kAccs];
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kGroups * kAccs; ++v) {
+        y[v] = Dot::load_b(b + v / kAccs * group_bytes + quad * kTileBytes +
+                           v % kAccs * Dot::kColumns * 4);
+      }
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const typename Dot::A x = Dot::broadcast_a(a + r * kTileBytes + quad * 4);
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      Dot::store_sums(acc[r] + g * kAccs, sums + (r * kGroups + g) * kTileRows);
+    }
+  }
+}
+
+// As many groups as the registers hold beside kRows rows.
+template <class Dot, std::size_t kRows>
+constexpr std::size_t groups_for() {
+  constexpr std::size_t fit = Dot::kRegisters / (kRows * (kTileRows / Dot::kColumns));
+  return fit == 0 ? 1 : fit > kMaxGroups ? kMaxGroups : fit;
+}
+
+template <class Dot, std::size_t kRows>
+void gemm_rows(const GemmArgs& args, std::size_t row, std::size_t first_group,
+               std::size_t last_group) {
+  constexpr std::size_t kGroups = groups_for<Dot, kRows>();
+  alignas(64) typename Dot::Sum sums[kRows * kGroups * kTileRows];
+  const std::size_t tiles = gemm_tiles(Dot::kType, args.k);
+  const std::byte* a = args.a + gemm_row_offset(row, tiles * kTileBytes);
+  std::size_t group = first_group;
+  for (; group + kGroups <= last_group; group += kGroups) {
+    gemm_block<Dot, kRows, kGroups>(a, args.b + group * tiles * kTileSize, tiles, sums);
+    finish_block(args, sums, kGroups * kTileRows, row, kRows, group, kGroups);
+  }
+  for (; group < last_group; ++group) {
+    gemm_block<Dot, kRows, 1>(a, args.b + group * tiles * kTileSize, tiles, sums);
+    finish_block(args, sums, kTileRows, row, kRows, group, 1);
+  }
+}
+
+template <class Dot>
+using RowsFunction = void (*)(const GemmArgs&, std::size_t, std::size_t, std::size_t);
+
+template <class Dot, std::size_t... kIndex>
+OCTAVO_INLINE RowsFunction<Dot> rows_function(std::size_t rows, std::index_sequence<kIndex...>) {
+  static constexpr RowsFunction<Dot> kFunctions[] = {gemm_rows<Dot, kIndex + 1>...};
+  return kFunctions[rows - 1];
+}
+
+// Bytes of B that stay near while the rows of a chunk pass by.
+constexpr std::size_t kSlabBytes = std::size_t{1} << 17;
+
+template <class Dot>
+OCTAVO_INLINE void gemm(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
+                        std::size_t first_group, std::size_t last_group) {
+  constexpr std::size_t kStep = groups_for<Dot, Dot::kRows>();
+  const std::size_t group_bytes = gemm_tiles(Dot::kType, args.k) * kTileSize;
+  std::size_t slab = kSlabBytes / group_bytes / kStep * kStep;
+  if (last_row - first_row < kTileRows) slab = last_group;
+  if (slab == 0) slab = kStep;
+  for (std::size_t group = first_group; group < last_group; group += slab) {
+    const std::size_t end = last_group - group < slab ? last_group : group + slab;
+    for (std::size_t block = first_row; block < last_row; block += kTileRows) {
+      const std::size_t rows = last_row - block < kTileRows ? last_row - block : kTileRows;
+      // Evenly filled: a block of one row costs nearly as much as one of four.
+      std::size_t parts = (rows + Dot::kRows - 1) / Dot::kRows;
+      for (std::size_t r = 0; r < rows; --parts) {
+        const std::size_t take = (rows - r + parts - 1) / parts;
+        rows_function<Dot>(take, std::make_index_sequence<Dot::kRows>())(args, block + r, group,
+                                                                         end);
+        r += take;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
+
+// Defines the function that kernels.inc names, in octavo::kernels::space.
+#define OCTAVO_DEFINE_GEMM(space, Dot)                                             \
+  namespace octavo::kernels::space {                                               \
+  void gemm_run(const GemmArgs& args, std::size_t first_row, std::size_t last_row, \
+                std::size_t first_group, std::size_t last_group) noexcept {        \
+    gemm<Dot>(args, first_row, last_row, first_group, last_group);                 \
+  }                                                                                \
+  }

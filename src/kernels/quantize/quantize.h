@@ -1,0 +1,37 @@
+// Rows of float32 into the 8-bit or bfloat16 tiles that packed products read (gemm/layout.h).
+//
+//   int8   scale = absmax / 127; byte = round_even(x * (127 / absmax)) + 128. A row of zeros has
+//          scale 0; a row with an infinity or a NaN has scale NaN, and so have its products.
+//          The same bytes and scales on every instruction set.
+//   bf16   rounded to nearest even.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/cpu.h"
+#include "kernels/gemm/layout.h"
+
+namespace octavo::kernels {
+
+struct QuantizeArgs {
+  const float* x;  // row 0 of [m, width], row stride ld_x
+  std::size_t ld_x;
+  std::size_t width;
+  std::byte* out;          // tiles of gemm_row_bytes(type, width) a row, 64-byte aligned
+  float* scale = nullptr;  // [m], int8 only
+};
+
+struct QuantizeKernel {
+  std::string_view name;
+  IsaMask isa;
+  /// Rows [first_row, last_row).
+  void (*int8)(const QuantizeArgs& args, std::size_t first_row, std::size_t last_row) noexcept;
+  void (*bf16)(const QuantizeArgs& args, std::size_t first_row, std::size_t last_row) noexcept;
+};
+
+std::span<const QuantizeKernel> quantize_kernels();
+const QuantizeKernel& choose_quantize(IsaMask isa);
+
+}  // namespace octavo::kernels

@@ -1,0 +1,92 @@
+// The one source of row quantisation. Include after one of the Vec headers.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/quantize/quantize.h"
+
+namespace octavo::kernels {
+namespace {
+
+// A NaN anywhere makes the result NaN: max() alone would lose it.
+OCTAVO_INLINE float row_absmax(const float* x, std::size_t width) {
+  Vec top0 = set(0.0f), top1 = top0, zero0 = top0, zero1 = top0;
+  const Vec none = set(0.0f);
+  std::size_t p = 0;
+  for (; p + 2 * kWidth <= width; p += 2 * kWidth) {
+    const Vec a = load(x + p), b = load(x + p + kWidth);
+    top0 = max(abs(a), top0);
+    top1 = max(abs(b), top1);
+    zero0 += a * none;
+    zero1 += b * none;
+  }
+  for (; p < width; p += kWidth) {
+    const Vec a = load_partial(x + p, width - p < kWidth ? width - p : kWidth);
+    top0 = max(abs(a), top0);
+    zero0 += a * none;
+  }
+  return reduce_max(max(top0, top1)) + reduce_add(zero0 + zero1);
+}
+
+struct ToInt8 {
+  using Element = std::uint8_t;
+  Vec inverse;
+  OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_u8(out, x * inverse); }
+};
+struct ToBf16 {
+  using Element = std::uint16_t;
+  OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_bf16(out, x); }
+};
+
+template <class To>
+OCTAVO_INLINE void convert_row(const float* x, std::size_t width, std::byte* out, To to) {
+  using Element = typename To::Element;
+  constexpr std::size_t kTile = kTileBytes / sizeof(Element);
+  for (std::size_t first = 0; first < width; first += kTile, out += kTileSize) {
+    auto* tile = reinterpret_cast<Element*>(out);
+    for (std::size_t p = 0; p < kTile; p += kWidth) {
+      const std::size_t at = first + p;
+      if (at + kWidth <= width) {
+        to(tile + p, load(x + at));
+      } else {
+        to(tile + p, at < width ? load_partial(x + at, width - at) : set(0.0f));
+      }
+    }
+  }
+}
+
+OCTAVO_INLINE void quantize_int8(const QuantizeArgs& args, std::size_t first, std::size_t last) {
+  const std::size_t row_bytes = gemm_row_bytes(GemmType::kInt8, args.width);
+  for (std::size_t row = first; row < last; ++row) {
+    const float* x = args.x + row * args.ld_x;
+    const float top = row_absmax(x, args.width);
+    const bool finite = top < __builtin_inff();
+    args.scale[row] = finite ? top / 127.0f : __builtin_nanf("");
+    // Below the normal range 127 / absmax would overflow; such a row is zero within rounding.
+    const bool usable = finite && top > 1e-30f;
+    convert_row(x, args.width, args.out + gemm_row_offset(row, row_bytes),
+                ToInt8{set(usable ? 127.0f / top : 0.0f)});
+  }
+}
+
+OCTAVO_INLINE void quantize_bf16(const QuantizeArgs& args, std::size_t first, std::size_t last) {
+  const std::size_t row_bytes = gemm_row_bytes(GemmType::kBf16, args.width);
+  for (std::size_t row = first; row < last; ++row) {
+    convert_row(args.x + row * args.ld_x, args.width, args.out + gemm_row_offset(row, row_bytes),
+                ToBf16{});
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
+
+// Defines the functions that kernels.inc names, in octavo::kernels::isa.
+#define OCTAVO_DEFINE_QUANTIZE(isa)                                                                \
+  namespace octavo::kernels::isa {                                                                 \
+  void quantize_int8_run(const QuantizeArgs& args, std::size_t first, std::size_t last) noexcept { \
+    quantize_int8(args, first, last);                                                              \
+  }                                                                                                \
+  void quantize_bf16_run(const QuantizeArgs& args, std::size_t first, std::size_t last) noexcept { \
+    quantize_bf16(args, first, last);                                                              \
+  }                                                                                                \
+  }
