@@ -128,6 +128,12 @@ std::size_t Plan::weight_bytes() const {
   return out;
 }
 
+double Plan::multiply_adds(const PackedBatch& batch) const {
+  double out = 0;
+  for (const auto& step : steps_) out += step->multiply_adds(batch);
+  return out;
+}
+
 void Plan::place_buffers(std::vector<std::size_t> widths) {
   // A buffer lives from its first to its last use; each goes to the lowest column where no living
   // one lies.

@@ -58,6 +58,8 @@ class Plan {
   const std::vector<PlanOutput>& outputs() const { return outputs_; }
   const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
   std::size_t weight_bytes() const;
+  /// Of the linear layers and of attention, over `batch`.
+  double multiply_adds(const PackedBatch& batch) const;
   std::size_t arena_floats_per_token() const { return arena_width_; }
   /// Rows of the token table; 0 for a graph without one.
   std::int32_t vocabulary() const { return static_cast<std::int32_t>(vocabulary_); }

@@ -195,6 +195,24 @@ TEST(Plan, AttentionWithWindowAndRelativeBias) {
             "embedding, layer_norm, linear, attention window 2+relative_bias");
 }
 
+TEST(Plan, CountsMultiplyAddsOfLayersAndOfPairsInTheWindow) {
+  const PackedBatch batch{.ids = kIds, .type_ids = kTypes, .starts = kStarts};
+  for (const int window : {0, 1, 2, 11, 12, 40}) {
+    const auto plan = Plan::build(graph_of(std::string(kHeads) + R"(
+      %c = ai.octavo.Attention(%q, %k, %v, %attention_mask) {num_heads=3, scale=0.35, local_window=)" +
+                                           std::to_string(window) + "}\n output %c \"o\""),
+                                  0, nullptr);
+    double pairs = 0;
+    for (std::size_t s = 0; s < batch.sequences(); ++s) {
+      for (int i = 0; i < int(batch.length(s)); ++i) {
+        for (int j = 0; j < int(batch.length(s)); ++j)
+          pairs += window == 0 || std::abs(i - j) <= window;
+      }
+    }
+    EXPECT_EQ(plan->multiply_adds(batch), 18 * 24 * 72 + 2 * pairs * 24) << window;
+  }
+}
+
 TEST(Plan, RotaryWorksInPlaceOnSlices) {
   EXPECT_EQ(check(std::string(R"(
     const %wqkv: float32[24, 72] = random(21)

@@ -87,6 +87,8 @@ class Step {
   virtual BufferId writes() const = 0;
   /// Floats of scratch a worker needs for sequences of up to `longest` tokens.
   virtual std::size_t scratch_floats(std::size_t longest) const noexcept { return longest * 0; }
+  /// Multiply-adds of its matrix products over `batch`; steps without products have none.
+  virtual double multiply_adds(const PackedBatch& /*batch*/) const { return 0; }
   /// Bytes of weights the step owns.
   virtual std::size_t weight_bytes() const { return 0; }
 };

@@ -54,6 +54,16 @@ class Attention final : public Step {
     return {spec_.q.buffer, spec_.k.buffer, spec_.v.buffer};
   }
   BufferId writes() const override { return spec_.y.buffer; }
+  double multiply_adds(const PackedBatch& batch) const override {
+    double pairs = 0;  // of a query and a key that it sees
+    for (std::size_t i = 0; i < batch.sequences(); ++i) {
+      const auto tokens = static_cast<double>(batch.length(i));
+      const auto window = static_cast<double>(spec_.local_window);
+      const bool all = spec_.local_window == 0 || window >= tokens;
+      pairs += all ? tokens * tokens : tokens * (2 * window + 1) - window * (window + 1);
+    }
+    return 2 * pairs * static_cast<double>(spec_.q.width);
+  }
   std::size_t scratch_floats(std::size_t longest) const noexcept override {
     return kernel_.scratch_floats(longest, head_size_);
   }

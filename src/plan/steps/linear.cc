@@ -75,6 +75,11 @@ class Linear final : public Step {
     return out;
   }
   BufferId writes() const override { return y_.buffer; }
+  double multiply_adds(const PackedBatch& batch) const override {
+    const std::size_t rows = x_.layout == Layout::kToken ? batch.tokens() : batch.sequences();
+    return static_cast<double>(rows) * static_cast<double>(x_.width) *
+           static_cast<double>(y_.width);
+  }
   std::size_t weight_bytes() const override {
     return packed_.size() + (has_bias_ ? bias_.size() : 0);
   }
