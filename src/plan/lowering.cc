@@ -5,6 +5,7 @@
 
 #include "octavo/error.h"
 #include "ops/evaluate.h"
+#include "plan/steps/quantize.h"
 
 namespace octavo::plan {
 
@@ -31,15 +32,17 @@ std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width) {
   return row;
 }
 
-std::unique_ptr<Plan> Plan::build(ir::Graph graph, IsaMask isa, ThreadPool* pool) {
+std::unique_ptr<Plan> Plan::build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
+                                  Precision precision) {
   graph.remove_dead();
-  return Lowering(std::move(graph), isa, pool).build();
+  return Lowering(std::move(graph), isa, pool, precision).build();
 }
 
-Lowering::Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool)
+Lowering::Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision)
     : graph_(std::move(graph)),
       isa_(isa),
       pool_(pool),
+      precision_(precision),
       plan_(new Plan()),
       values_(graph_.value_count()),
       readers_(graph_.readers()),
@@ -62,7 +65,8 @@ std::unique_ptr<Plan> Lowering::build() {
         .op = "output", .domain = "", .name = output.name, .inputs = {}, .outputs = {}};
     plan_->outputs_.push_back({output.name, view(output.value, reader)});
   }
-  plan_->place_buffers(widths_);
+  plan_->precision_ = precision_;
+  plan_->finish(widths_);
   return std::move(plan_);
 }
 
@@ -101,12 +105,28 @@ const Tensor* Lowering::constant(ValueId id) {
   return graph_.constant(id);
 }
 
+BufferId Lowering::new_buffer(std::size_t floats) {
+  widths_.push_back(floats);
+  return static_cast<BufferId>(widths_.size() - 1);
+}
+
 View Lowering::new_view(std::size_t width, Layout layout) {
-  widths_.push_back(width);
-  return {.buffer = static_cast<BufferId>(widths_.size() - 1),
-          .offset = 0,
-          .width = width,
-          .layout = layout};
+  return {.buffer = new_buffer(width), .offset = 0, .width = width, .layout = layout};
+}
+
+TileView Lowering::tiles(ValueId id, const View& x, kernels::GemmType type) {
+  const auto known = tiles_.find(id);
+  if (known != tiles_.end()) return known->second;
+  const std::size_t row_bytes = kernels::gemm_row_bytes(type, x.width);
+  TileView out{.tiles = new_buffer(row_bytes / sizeof(float)),
+               .scale = -1,
+               .width = x.width,
+               .row_bytes = row_bytes};
+  if (type == kernels::GemmType::kInt8) out.scale = new_buffer(1);
+  plan_->steps_.push_back(
+      make_quantize({.name = graph_.value(id).name, .x = x, .y = out, .type = type}, isa_));
+  tiles_.emplace(id, out);
+  return out;
 }
 
 View Lowering::view(ValueId id, const Node& reader) {

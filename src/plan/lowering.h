@@ -11,6 +11,7 @@
 
 #include "ir/graph.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/layout.h"
 #include "plan/plan.h"
 #include "plan/steps/linear.h"
 #include "plan/steps/rowwise.h"
@@ -23,7 +24,7 @@ std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width);
 
 class Lowering {
  public:
-  Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool);
+  Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision);
   std::unique_ptr<Plan> build();
 
  private:
@@ -72,6 +73,9 @@ class Lowering {
   const Tensor* constant(ir::ValueId id);
   View view(ir::ValueId id, const ir::Node& reader);  // writes pending embedding sums
   View new_view(std::size_t width, Layout layout);
+  BufferId new_buffer(std::size_t floats);
+  /// The tiles of a value over tokens, written when they are asked for first.
+  TileView tiles(ir::ValueId id, const View& x, kernels::GemmType type);
   void set(ir::ValueId id, Lowered lowered) {
     values_[static_cast<std::size_t>(id)] = std::move(lowered);
   }
@@ -81,11 +85,13 @@ class Lowering {
   ir::Graph graph_;
   IsaMask isa_;
   ThreadPool* pool_;
+  Precision precision_;
   std::unique_ptr<Plan> plan_;
   std::vector<Lowered> values_;
   std::vector<std::vector<ir::NodeId>> readers_;
   std::vector<bool> done_;
   std::vector<std::size_t> widths_;
+  std::map<ir::ValueId, TileView> tiles_;
   std::set<BufferId> shared_;  // buffers that two values name
 };
 

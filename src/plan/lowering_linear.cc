@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/lowering.h"
+#include "plan/steps/packed_linear.h"
 
 namespace octavo::plan {
 
@@ -147,7 +148,17 @@ void Lowering::lower_linear(NodeId id) {
     part.offset += part.width;
     spec.parts.push_back(std::move(match.part));
   }
-  plan_->steps_.push_back(make_linear(std::move(spec), isa_, pool_));
+  // Rows a sequence (poolers, classifiers) cost little and decide much: they stay in float32.
+  const bool packed =
+      precision_ != Precision::kFp32 && x.layout == Layout::kToken && x.width <= kernels::kMaxInt8K;
+  if (packed) {
+    const auto type =
+        precision_ == Precision::kInt8 ? kernels::GemmType::kInt8 : kernels::GemmType::kBf16;
+    const TileView rows = tiles(matches.front().x, x, type);
+    plan_->steps_.push_back(make_packed_linear(std::move(spec), rows, type, isa_, pool_));
+  } else {
+    plan_->steps_.push_back(make_linear(std::move(spec), isa_, pool_));
+  }
   for (const LinearMatch& match : matches) {  // the packed copy replaces the constant
     if (match.last_use && use_count(match.weight) == 1) graph_.value(match.weight).constant.reset();
   }

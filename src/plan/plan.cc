@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "octavo/error.h"
+#include "plan/place_buffers.h"
+#include "plan/row_group.h"
 
 namespace octavo::plan {
 namespace {
@@ -86,11 +88,11 @@ std::size_t Plan::workspace_floats(std::size_t tokens, std::size_t longest,
     rotary += round_up(2 * longest * table.inverse_frequencies.size());
   const std::size_t rows = round_up(tokens);
   return arena_width_ * rows + positions_.size() * rows + rotary +
-         static_cast<std::size_t>(workers) * scratch;
+         static_cast<std::size_t>(workers) * (scratch + kBlockRows * block_width_);
 }
 
-void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
-               Matrix* outputs) const noexcept {
+void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool, Matrix* outputs,
+               StepClock* clock) const noexcept {
   const std::size_t rows = round_up(batch.tokens()), longest = batch.longest();
   float* cursor = workspace + arena_width_ * rows;
   std::array<const std::int32_t*, kMaxSets> positions{};
@@ -117,8 +119,18 @@ void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
                        .positions = positions.data(),
                        .rotary = rotary.data(),
                        .scratch = scratches.data(),
-                       .pool = pool};
-  for (const auto& step : steps_) step->run(state);
+                       .pool = pool,
+                       .block_arena = cursor + workers * scratch,
+                       .block_width = block_width_,
+                       .clock = clock};
+  for (const auto& step : steps_) {
+    if (dynamic_cast<const RowGroup*>(step.get()) != nullptr) {
+      step->run(state);
+    } else {
+      const StepTimer timer(clock, step->id, 0, workers);
+      step->run(state);
+    }
+  }
   for (std::size_t i = 0; i < outputs_.size(); ++i) outputs[i] = state.matrix(outputs_[i].view);
 }
 
@@ -134,48 +146,25 @@ double Plan::multiply_adds(const PackedBatch& batch) const {
   return out;
 }
 
-void Plan::place_buffers(std::vector<std::size_t> widths) {
-  // A buffer lives from its first to its last use; each goes to the lowest column where no living
-  // one lies.
-  struct Life {
-    std::size_t first = std::numeric_limits<std::size_t>::max(), last = 0;
-  };
-  std::vector<Life> lives(widths.size());
-  const auto use = [&](BufferId id, std::size_t at) {
-    Life& life = lives[static_cast<std::size_t>(id)];
-    life.first = std::min(life.first, at);
-    life.last = std::max(life.last, at);
-  };
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    for (const BufferId id : steps_[i]->reads()) use(id, i);
-    use(steps_[i]->writes(), i);
-  }
-  for (const PlanOutput& output : outputs_) use(output.view.buffer, steps_.size());
-  std::vector<std::size_t> order(widths.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](auto a, auto b) { return widths[a] > widths[b]; });
-  places_.assign(widths.size(), {});
-  std::vector<std::size_t> placed;
-  for (const std::size_t id : order) {
-    places_[id].width = widths[id];
-    if (lives[id].first > lives[id].last) continue;
-    std::vector<std::pair<std::size_t, std::size_t>> taken;
-    for (const std::size_t other : placed) {
-      if (lives[other].first <= lives[id].last && lives[id].first <= lives[other].last) {
-        taken.emplace_back(places_[other].column, places_[other].column + widths[other]);
-      }
+std::vector<const Step*> Plan::steps() const {
+  std::vector<const Step*> out;
+  for (const auto& step : steps_) {
+    if (const auto* group = dynamic_cast<const RowGroup*>(step.get())) {
+      for (const auto& part : group->steps()) out.push_back(part.get());
+    } else {
+      out.push_back(step.get());
     }
-    std::sort(taken.begin(), taken.end());
-    std::size_t column = 0;
-    for (const auto& [begin, end] : taken) {
-      if (begin >= column + widths[id]) break;
-      column = std::max(column, end);
-    }
-    places_[id].column = column;
-    arena_width_ = std::max(arena_width_, column + widths[id]);
-    placed.push_back(id);
   }
+  return out;
+}
+
+void Plan::finish(const std::vector<std::size_t>& widths) {
+  for (std::size_t i = 0; i < steps_.size(); ++i) steps_[i]->id = i;
+  steps_ = group_rows(std::move(steps_));
+  const Placement placement = place_buffers(steps_, outputs_, widths);
+  places_ = placement.places;
+  arena_width_ = placement.arena_width;
+  block_width_ = placement.block_width;
 }
 
 }  // namespace octavo::plan

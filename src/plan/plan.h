@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "ir/graph.h"
+#include "plan/precision.h"
 #include "plan/step.h"
 
 namespace octavo::plan {
@@ -39,7 +40,8 @@ class Plan {
   /// `graph` as they are packed, so that the peak is one copy and a layer. Throws
   /// Error(kUnsupported) naming the node that has no packed form: the caller then runs the graph
   /// padded.
-  static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool);
+  static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
+                                     Precision precision = Precision::kFp32);
 
   /// Throws Error(kInvalidArgument) when an id has no row in its table or a sequence is longer than
   /// the positions.
@@ -52,15 +54,17 @@ class Plan {
   std::size_t workspace_floats(std::size_t tokens, std::size_t longest, int workers) const noexcept;
   /// Runs the steps. `workspace` is 64-byte aligned and holds workspace_floats() of this batch and
   /// pool. outputs[i] is set to where output i lies in it.
-  void run(const PackedBatch& batch, float* workspace, ThreadPool* pool,
-           Matrix* outputs) const noexcept;
+  void run(const PackedBatch& batch, float* workspace, ThreadPool* pool, Matrix* outputs,
+           StepClock* clock = nullptr) const noexcept;
 
   const std::vector<PlanOutput>& outputs() const { return outputs_; }
-  const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
+  /// All steps, those in row groups one by one.
+  std::vector<const Step*> steps() const;
   std::size_t weight_bytes() const;
   /// Of the linear layers and of attention, over `batch`.
   double multiply_adds(const PackedBatch& batch) const;
   std::size_t arena_floats_per_token() const { return arena_width_; }
+  Precision precision() const { return precision_; }
   /// Rows of the token table; 0 for a graph without one.
   std::int32_t vocabulary() const { return static_cast<std::int32_t>(vocabulary_); }
 
@@ -68,12 +72,13 @@ class Plan {
   friend class Lowering;
   Plan() = default;
   std::size_t scratch_floats(std::size_t longest) const noexcept;
-  void place_buffers(std::vector<std::size_t> widths);
+  void finish(const std::vector<std::size_t>& widths);  // groups steps and places buffers
 
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<PlanOutput> outputs_;
   std::vector<BufferPlace> places_;
-  std::size_t arena_width_ = 0;
+  std::size_t arena_width_ = 0, block_width_ = 0;
+  Precision precision_ = Precision::kFp32;
   std::vector<PositionSet> positions_;
   std::vector<RotaryTable> rotary_;
   std::int64_t vocabulary_ = 0, type_rows_ = 0;  // rows of the smallest tables; 0: not read

@@ -113,7 +113,7 @@ std::string check(const std::string& body) {
       }
     }
     ops.clear();
-    for (const auto& step : alone.plan->steps()) ops += (ops.empty() ? "" : ", ") + step->info().op;
+    for (const Step* step : alone.plan->steps()) ops += (ops.empty() ? "" : ", ") + step->info().op;
   }
   return ops;
 }

@@ -1,6 +1,7 @@
 // One step of a plan, and what it sees while it runs.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,14 @@ struct View {
   Layout layout = Layout::kToken;
 };
 
+/// Rows of tokens as int8 or bfloat16 tiles (kernels/gemm/layout.h).
+struct TileView {
+  BufferId tiles = -1;
+  BufferId scale = -1;        // float a row; int8 only
+  std::size_t width = 0;      // elements a row
+  std::size_t row_bytes = 0;  // gemm_row_bytes()
+};
+
 /// A matrix in memory.
 struct Matrix {
   float* data;
@@ -31,9 +40,44 @@ struct Matrix {
   std::size_t rows, width;
 };
 
-/// Where a buffer lies: `column` floats a row from the start of the arena, `width` floats a row.
+/// Where a buffer lies: `column` floats a row from the start of the arena, `width` floats a row. A
+/// local buffer lies in the block arena of the worker that runs a row group, and holds the rows of
+/// the current block alone.
 struct BufferPlace {
   std::size_t column = 0, width = 0;
+  bool local = false;
+};
+
+/// Rows of a block, and of a worker's block arena.
+inline constexpr std::size_t kBlockRows = 128;
+
+/// Collects how long steps take: worker-nanoseconds by step. A worker calls with its own number.
+class StepClock {
+ public:
+  virtual ~StepClock() = default;
+  virtual void add(std::size_t step, std::size_t worker, std::uint64_t nanoseconds) noexcept = 0;
+};
+
+/// Times a step that keeps `workers` workers busy; nothing without a clock.
+class StepTimer {
+ public:
+  StepTimer(StepClock* clock, std::size_t step, std::size_t worker, std::size_t workers) noexcept
+      : clock_(clock), step_(step), worker_(worker), workers_(workers) {
+    if (clock_ != nullptr) start_ = std::chrono::steady_clock::now();
+  }
+  ~StepTimer() {
+    if (clock_ == nullptr) return;
+    const auto time = std::chrono::steady_clock::now() - start_;
+    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+    clock_->add(step_, worker_, static_cast<std::uint64_t>(ns) * workers_);
+  }
+  StepTimer(const StepTimer&) = delete;
+  StepTimer& operator=(const StepTimer&) = delete;
+
+ private:
+  StepClock* clock_;
+  std::size_t step_, worker_, workers_;
+  std::chrono::steady_clock::time_point start_;
 };
 
 struct RunState {
@@ -45,14 +89,30 @@ struct RunState {
   const float* const* rotary;  // tables by index, each [longest, 2, half]: cosines, then sines
   float* const* scratch;       // one a worker
   ThreadPool* pool;            // nullptr: run on this thread
+  float* block_arena;          // of all workers, one after the other
+  std::size_t block_width;     // floats a row of the block arena
+  StepClock* clock = nullptr;  // nullptr: nobody asks for times
+  std::size_t block_capacity = 0, block_first = 0;  // rows of block_arena, and the first one
 
   std::size_t rows(Layout layout) const {
     return layout == Layout::kToken ? batch.tokens() : batch.sequences();
   }
-  Matrix matrix(const View& view) const {
-    const BufferPlace& place = places[view.buffer];
-    return {arena + place.column * row_capacity + view.offset, place.width, rows(view.layout),
+  /// First float of row `r` of a buffer.
+  float* row(BufferId buffer, std::size_t r) const {
+    const BufferPlace& place = places[buffer];
+    if (place.local)
+      return block_arena + place.column * block_capacity + (r - block_first) * place.width;
+    return arena + place.column * row_capacity + r * place.width;
+  }
+  /// Rows [first, last) of a value.
+  Matrix matrix(const View& view, std::size_t first, std::size_t last) const {
+    return {row(view.buffer, first) + view.offset, places[view.buffer].width, last - first,
             view.width};
+  }
+  Matrix matrix(const View& view) const { return matrix(view, 0, rows(view.layout)); }
+  /// The tiles from row `first`, a multiple of 16.
+  std::byte* tiles(const TileView& view, std::size_t first) const {
+    return reinterpret_cast<std::byte*>(row(view.tiles, first));
   }
   int workers() const { return pool == nullptr ? 1 : pool->size(); }
 
@@ -61,7 +121,8 @@ struct RunState {
     if (pool != nullptr) return pool->parallel_for(count, body);
     for (std::size_t i = 0; i < count; ++i) body(i, 0);
   }
-  /// body(first_row, last_row) over chunks of rows, at least `grain` rows each.
+  /// body(first_row, last_row) over chunks of rows, at least `grain` rows each; chunks begin at
+  /// multiples of `grain`.
   template <typename Body>
   void for_rows(std::size_t rows, std::size_t grain, Body&& body) const noexcept {
     if (workers() == 1 || rows <= grain) return body(std::size_t{0}, rows);
@@ -79,12 +140,18 @@ struct StepInfo {
 
 class Step {
  public:
+  std::size_t id = 0;  // its place in Plan::steps()
   virtual ~Step() = default;
   virtual void run(const RunState& state) const noexcept = 0;
+  /// Whether row i of what it writes depends on rows i of what it reads alone; such steps, over
+  /// tokens, are run in blocks of rows.
+  virtual bool row_wise() const { return false; }
+  /// Rows [first, last) on this thread; `first` is a multiple of 16. Only for row-wise steps.
+  virtual void run_rows(const RunState&, std::size_t, std::size_t) const noexcept {}
   virtual StepInfo info() const = 0;
   /// Buffers it reads and writes, for the memory plan.
   virtual std::vector<BufferId> reads() const = 0;
-  virtual BufferId writes() const = 0;
+  virtual std::vector<BufferId> writes() const = 0;
   /// Floats of scratch a worker needs for sequences of up to `longest` tokens.
   virtual std::size_t scratch_floats(std::size_t longest) const noexcept { return longest * 0; }
   /// Multiply-adds of its matrix products over `batch`; steps without products have none.

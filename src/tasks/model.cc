@@ -103,6 +103,19 @@ Packing pack(const Tensor& ids, const Tensor* mask, const Tensor* types) {
   return out;
 }
 
+/// Where `batch` sequences of `tokens` tokens begin, and where the last one ends.
+std::vector<std::int32_t> even_starts(std::size_t batch, std::size_t tokens) {
+  if (batch == 0 || tokens == 0 || tokens > std::size_t{0x7fffffff} / batch) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "no such batch can be timed",
+                 .expected = "at least one text of at least one token, 2147483647 tokens in all",
+                 .found = std::to_string(batch) + " x " + std::to_string(tokens)});
+  }
+  std::vector<std::int32_t> starts(batch + 1);
+  for (std::size_t i = 0; i <= batch; ++i) starts[i] = static_cast<std::int32_t>(i * tokens);
+  return starts;
+}
+
 }  // namespace
 
 struct Model::Impl {
@@ -150,7 +163,7 @@ Model Model::load(const std::string& path, const RuntimeOptions& options) {
   summary.packed = impl->runner->packed();
   summary.plan_note = impl->runner->note();
   if (const plan::Plan* plan = impl->runner->plan()) {
-    for (const auto& step : plan->steps()) {
+    for (const plan::Step* step : plan->steps()) {
       plan::StepInfo info = step->info();
       summary.plan.push_back({info.name, info.op, info.shape, info.kernel, info.reason});
     }
@@ -264,14 +277,15 @@ ModelSummary Model::summary(bool with_graph_text) const {
 std::string Model::isa() const { return isa_name(impl_->runner->isa()); }
 int Model::threads() const { return impl_->runner->pool().size(); }
 
-double Model::time_ms(std::size_t batch, std::size_t tokens, double min_seconds) {
+std::vector<double> Model::time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
+                                     std::size_t min_runs) {
   std::mt19937 random(0);
   const std::int32_t top =
       impl_->runner->plan() != nullptr ? impl_->runner->plan()->vocabulary() : 1000;
   std::uniform_int_distribution<std::int32_t> id(std::min(top - 1, 5), std::max(top - 1, 1));
-  std::vector<std::int32_t> ids(batch * tokens), starts{0};
+  const std::vector<std::int32_t> starts = even_starts(batch, tokens);
+  std::vector<std::int32_t> ids(batch * tokens);
   for (std::int32_t& value : ids) value = id(random);
-  for (std::size_t i = 1; i <= batch; ++i) starts.push_back(static_cast<std::int32_t>(i * tokens));
   const plan::PackedBatch packed{.ids = ids, .type_ids = {}, .starts = starts};
   const auto once = [&] {
     const auto start = std::chrono::steady_clock::now();
@@ -279,17 +293,25 @@ double Model::time_ms(std::size_t batch, std::size_t tokens, double min_seconds)
                        [](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix>) {});
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  once();
-  once();
+  constexpr double kLongRun = 0.1;  // seconds; it has warmed up within itself
+  if (once() < kLongRun) once();
   std::vector<double> times;
   double total = 0;
-  while (total < min_seconds || times.size() < 3) {
-    times.push_back(once());
-    total += times.back();
+  while (total < min_seconds || times.size() < std::max<std::size_t>(min_runs, 1)) {
+    const double seconds = once();
+    times.push_back(seconds * 1e3);
+    total += seconds;
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2] * 1e3;
+  return times;
 }
+
+double Model::multiply_adds(std::size_t batch, std::size_t tokens) const {
+  const plan::Plan* plan = impl_->runner->plan();
+  if (plan == nullptr) return 0;
+  const std::vector<std::int32_t> starts = even_starts(batch, tokens), ids(batch * tokens);
+  return plan->multiply_adds({.ids = ids, .type_ids = {}, .starts = starts});
+}
+
+std::optional<std::size_t> Model::max_tokens() const { return impl_->runner->token_limit(); }
 
 }  // namespace octavo

@@ -9,13 +9,6 @@ namespace octavo::tasks {
 namespace {
 
 IsaMask checked_isa(const RuntimeOptions& options) {
-  if (options.precision != "fp32") {
-    throw Error(ErrorCode::kUnsupported,
-                {.message = "octavo does not compute in this precision yet",
-                 .expected = "fp32",
-                 .found = "'" + options.precision + "'",
-                 .fix = "leave --precision out"});
-  }
   constexpr int kMaxThreads = 1024;
   if (options.threads < 0 || options.threads > kMaxThreads) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -25,6 +18,17 @@ IsaMask checked_isa(const RuntimeOptions& options) {
                  .fix = "leave --threads out to use every core"});
   }
   return parse_isa(options.isa, detect_isa());
+}
+
+plan::Precision checked_precision(const std::string& name) {
+  using enum plan::Precision;
+  for (const plan::Precision precision : {kFp32, kBf16, kInt8}) {
+    if (name == plan::precision_name(precision)) return precision;
+  }
+  throw Error(ErrorCode::kInvalidArgument, {.message = "unknown precision",
+                                            .expected = "fp32, bf16 or int8",
+                                            .found = "'" + name + "'",
+                                            .fix = "give one of the three, or leave it out"});
 }
 
 /// The graph with constants folded and nodes fused, but its padded meaning untouched.
@@ -57,7 +61,9 @@ std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
 }
 
 Runner::Runner(ir::Graph graph, const RuntimeOptions& options, bool describe)
-    : isa_(checked_isa(options)), pool_(std::make_shared<ThreadPool>(options.threads)) {
+    : isa_(checked_isa(options)),
+      precision_(checked_precision(options.precision)),
+      pool_(std::make_shared<ThreadPool>(options.threads)) {
   ir::Graph lifted = graph;  // constants are shared
   report_ = passes::lift(lifted, {});
   if (describe) {
@@ -66,7 +72,7 @@ Runner::Runner(ir::Graph graph, const RuntimeOptions& options, bool describe)
   }
   try {
     session_ = std::make_unique<runtime::Session>(
-        plan::Plan::build(std::move(lifted), isa_, pool_.get()), pool_);
+        plan::Plan::build(std::move(lifted), isa_, pool_.get(), precision_), pool_);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     note_ = error.what();

@@ -57,6 +57,7 @@ class Runner {
   void run_alone(const plan::PackedBatch& batch, const Sink& sink);
 
   IsaMask isa_;
+  plan::Precision precision_;
   std::shared_ptr<ThreadPool> pool_;
   passes::LiftReport report_;
   std::map<std::string, std::size_t> lifted_counts_;

@@ -53,7 +53,7 @@ class Attention final : public Step {
   std::vector<BufferId> reads() const override {
     return {spec_.q.buffer, spec_.k.buffer, spec_.v.buffer};
   }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
   double multiply_adds(const PackedBatch& batch) const override {
     double pairs = 0;  // of a query and a key that it sees
     for (std::size_t i = 0; i < batch.sequences(); ++i) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
 #include "kernels/matmul/matmul.h"
 #include "plan/step.h"
 #include "tensor/tensor.h"

@@ -4,38 +4,33 @@
 
 #include "kernels/norm/norm.h"
 #include "plan/steps/reason.h"
+#include "plan/steps/row_step.h"
 
 namespace octavo::plan {
 namespace {
 
-/// Rows a task takes at least, so that a task is worth a wake-up.
-std::size_t grain_for(std::size_t width) {
-  constexpr std::size_t kFloats = 16384;
-  return std::max<std::size_t>(1, kFloats / std::max<std::size_t>(1, width));
-}
-
 std::string rows_text(Layout layout) { return layout == Layout::kToken ? "tokens" : "sequences"; }
 
-class LayerNorm final : public Step {
+class LayerNorm final : public RowStep {
  public:
   LayerNorm(LayerNormSpec spec, IsaMask isa)
-      : spec_(std::move(spec)),
+      : RowStep(spec.y),
+        spec_(std::move(spec)),
         kernel_(kernels::choose_norm(isa)),
         reason_(reason_for(kernels::norm_kernels(), kernel_, isa)) {}
 
-  void run(const RunState& state) const noexcept override {
-    const Matrix x = state.matrix(spec_.x), y = state.matrix(spec_.y);
-    state.for_rows(x.rows, grain_for(x.width), [&](std::size_t first, std::size_t last) {
-      kernel_.layer_norm({.x = x.data + first * x.ld,
-                          .ld_x = x.ld,
-                          .y = y.data + first * y.ld,
-                          .ld_y = y.ld,
-                          .rows = last - first,
-                          .width = x.width,
-                          .scale = spec_.scale.data<float>().data(),
-                          .bias = spec_.bias ? spec_.bias->data<float>().data() : nullptr,
-                          .epsilon = spec_.epsilon});
-    });
+  void run_rows(const RunState& state, std::size_t first,
+                std::size_t last) const noexcept override {
+    const Matrix x = state.matrix(spec_.x, first, last), y = state.matrix(spec_.y, first, last);
+    kernel_.layer_norm({.x = x.data,
+                        .ld_x = x.ld,
+                        .y = y.data,
+                        .ld_y = y.ld,
+                        .rows = x.rows,
+                        .width = x.width,
+                        .scale = spec_.scale.data<float>().data(),
+                        .bias = spec_.bias ? spec_.bias->data<float>().data() : nullptr,
+                        .epsilon = spec_.epsilon});
   }
   StepInfo info() const override {
     return {spec_.name, "layer_norm",
@@ -43,7 +38,7 @@ class LayerNorm final : public Step {
             std::string(kernel_.name), reason_};
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
   std::size_t weight_bytes() const override {
     return spec_.scale.byte_size() + (spec_.bias ? spec_.bias->byte_size() : 0);
   }
@@ -54,24 +49,24 @@ class LayerNorm final : public Step {
   std::string reason_;
 };
 
-class Unary final : public Step {
+class Unary final : public RowStep {
  public:
   Unary(UnarySpec spec, IsaMask isa)
-      : spec_(std::move(spec)),
+      : RowStep(spec.y),
+        spec_(std::move(spec)),
         kernel_(kernels::choose_elementwise(isa)),
         reason_(reason_for(kernels::elementwise_kernels(), kernel_, isa)) {}
 
-  void run(const RunState& state) const noexcept override {
-    const Matrix x = state.matrix(spec_.x), y = state.matrix(spec_.y);
-    state.for_rows(x.rows, grain_for(x.width), [&](std::size_t first, std::size_t last) {
-      kernel_.unary({.x = x.data + first * x.ld,
-                     .ld_x = x.ld,
-                     .y = y.data + first * y.ld,
-                     .ld_y = y.ld,
-                     .rows = last - first,
-                     .width = x.width,
-                     .activation = spec_.activation});
-    });
+  void run_rows(const RunState& state, std::size_t first,
+                std::size_t last) const noexcept override {
+    const Matrix x = state.matrix(spec_.x, first, last), y = state.matrix(spec_.y, first, last);
+    kernel_.unary({.x = x.data,
+                   .ld_x = x.ld,
+                   .y = y.data,
+                   .ld_y = y.ld,
+                   .rows = x.rows,
+                   .width = x.width,
+                   .activation = spec_.activation});
   }
   StepInfo info() const override {
     const bool copy = spec_.activation == kernels::Activation::kNone;
@@ -80,7 +75,7 @@ class Unary final : public Step {
             std::string(kernel_.name), reason_};
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
 
  private:
   UnarySpec spec_;
@@ -88,29 +83,28 @@ class Unary final : public Step {
   std::string reason_;
 };
 
-class Binary final : public Step {
+class Binary final : public RowStep {
  public:
   Binary(BinarySpec spec, IsaMask isa)
-      : spec_(std::move(spec)),
+      : RowStep(spec.y),
+        spec_(std::move(spec)),
         kernel_(kernels::choose_elementwise(isa)),
         reason_(reason_for(kernels::elementwise_kernels(), kernel_, isa)) {}
 
-  void run(const RunState& state) const noexcept override {
-    const Matrix a = state.matrix(spec_.a), y = state.matrix(spec_.y);
-    const float* b = spec_.row ? spec_.row->data<float>().data() : state.matrix(*spec_.b).data;
-    const std::size_t ld_b = spec_.row ? 0 : state.matrix(*spec_.b).ld;
-    state.for_rows(a.rows, grain_for(a.width), [&](std::size_t first, std::size_t last) {
-      kernel_.binary({.a = a.data + first * a.ld,
-                      .b = b + first * ld_b,
-                      .ld_a = a.ld,
-                      .ld_b = ld_b,
-                      .y = y.data + first * y.ld,
-                      .ld_y = y.ld,
-                      .rows = last - first,
-                      .width = a.width,
-                      .op = spec_.op,
-                      .activation = spec_.activation});
-    });
+  void run_rows(const RunState& state, std::size_t first,
+                std::size_t last) const noexcept override {
+    const Matrix a = state.matrix(spec_.a, first, last), y = state.matrix(spec_.y, first, last);
+    const Matrix b = spec_.row ? Matrix{} : state.matrix(*spec_.b, first, last);
+    kernel_.binary({.a = a.data,
+                    .b = spec_.row ? spec_.row->data<float>().data() : b.data,
+                    .ld_a = a.ld,
+                    .ld_b = b.ld,
+                    .y = y.data,
+                    .ld_y = y.ld,
+                    .rows = a.rows,
+                    .width = a.width,
+                    .op = spec_.op,
+                    .activation = spec_.activation});
   }
   StepInfo info() const override {
     static constexpr const char* kNames[] = {"add", "sub", "mul", "div"};
@@ -124,7 +118,7 @@ class Binary final : public Step {
     if (spec_.b) return {spec_.a.buffer, spec_.b->buffer};
     return {spec_.a.buffer};
   }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
 
  private:
   BinarySpec spec_;
@@ -132,22 +126,21 @@ class Binary final : public Step {
   std::string reason_;
 };
 
-class Embedding final : public Step {
+class Embedding final : public RowStep {
  public:
-  explicit Embedding(EmbeddingSpec spec) : spec_(std::move(spec)) {}
+  explicit Embedding(EmbeddingSpec spec) : RowStep(spec.y), spec_(std::move(spec)) {}
 
-  void run(const RunState& state) const noexcept override {
-    const Matrix y = state.matrix(spec_.y);
-    state.for_rows(y.rows, grain_for(y.width), [&](std::size_t first, std::size_t last) {
-      for (std::size_t r = first; r < last; ++r) {
-        float* out = y.data + r * y.ld;
-        std::memcpy(out, row(state, spec_.terms[0], r), y.width * sizeof(float));
-        for (std::size_t t = 1; t < spec_.terms.size(); ++t) {
-          const float* in = row(state, spec_.terms[t], r);
-          for (std::size_t i = 0; i < y.width; ++i) out[i] += in[i];
-        }
+  void run_rows(const RunState& state, std::size_t first,
+                std::size_t last) const noexcept override {
+    const Matrix y = state.matrix(spec_.y, first, last);
+    for (std::size_t r = 0; r < y.rows; ++r) {
+      float* out = y.data + r * y.ld;
+      std::memcpy(out, row(state, spec_.terms[0], first + r), y.width * sizeof(float));
+      for (std::size_t t = 1; t < spec_.terms.size(); ++t) {
+        const float* in = row(state, spec_.terms[t], first + r);
+        for (std::size_t i = 0; i < y.width; ++i) out[i] += in[i];
       }
-    });
+    }
   }
   StepInfo info() const override {
     return {spec_.name, "embedding",
@@ -156,7 +149,7 @@ class Embedding final : public Step {
             "embedding_portable", "a copy, bound by memory"};
   }
   std::vector<BufferId> reads() const override { return {}; }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
   std::size_t weight_bytes() const override {
     std::size_t out = 0;
     for (const EmbeddingTerm& term : spec_.terms) out += term.table.byte_size();
@@ -199,7 +192,7 @@ class FirstToken final : public Step {
             "a copy, bound by memory"};
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
-  BufferId writes() const override { return spec_.y.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
 
  private:
   FirstTokenSpec spec_;
@@ -233,7 +226,7 @@ class Rotary final : public Step {
         std::string(kernel_.name), reason_};
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
-  BufferId writes() const override { return spec_.x.buffer; }
+  std::vector<BufferId> writes() const override { return {spec_.x.buffer}; }
 
  private:
   RotarySpec spec_;

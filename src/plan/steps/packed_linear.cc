@@ -1,0 +1,135 @@
+#include "plan/steps/packed_linear.h"
+
+#include <algorithm>
+
+#include "base/buffer.h"
+#include "kernels/gemm/gemm.h"
+#include "plan/steps/linear_parts.h"
+#include "plan/steps/reason.h"
+
+namespace octavo::plan {
+namespace {
+
+using kernels::GemmType;
+using kernels::kTileRows;
+
+class PackedLinear final : public Step {
+ public:
+  PackedLinear(LinearSpec spec, TileView tiles, GemmType type, IsaMask isa, ThreadPool* pool)
+      : tiles_(tiles),
+        kernel_(kernels::choose_gemm(type, isa)),
+        reason_(reason_for(kernels::gemm_kernels(type), kernel_, isa)),
+        groups_(kernels::gemm_groups(spec.y.width)),
+        packed_(kernels::gemm_packed_bytes(type, spec.y.width, spec.x.width)),
+        scale_(int8() ? groups_ * kTileRows * sizeof(float) : 0),
+        sum_(int8() ? groups_ * kTileRows * sizeof(std::int32_t) : 0),
+        bias_(merge_bias(spec.parts, groups_ * kTileRows)) {
+    pack(merge_parts(spec.parts), pool);
+    spec.parts.clear();
+    spec_ = std::move(spec);
+  }
+
+  bool row_wise() const override { return true; }
+  void run_rows(const RunState& state, std::size_t first,
+                std::size_t last) const noexcept override {
+    const kernels::GemmArgs args = arguments(state, first, last);
+    kernel_.run(args, 0, args.m, 0, groups_);
+  }
+  void run(const RunState& state) const noexcept override {
+    const kernels::GemmArgs args = arguments(state, 0, state.rows(spec_.y.layout));
+    if (state.workers() == 1) return kernel_.run(args, 0, args.m, 0, groups_);
+    // Few rows: every worker takes some columns. Parts are even multiples of what a block takes.
+    constexpr std::size_t kRowChunk = 128, kGroupChunk = 6, kTasksPerWorker = 2;
+    const std::size_t row_chunks = (args.m + kRowChunk - 1) / kRowChunk;
+    const std::size_t wanted = kTasksPerWorker * static_cast<std::size_t>(state.workers());
+    const std::size_t units = (groups_ + kGroupChunk - 1) / kGroupChunk;
+    const std::size_t parts = std::min(units, (wanted + row_chunks - 1) / row_chunks);
+    state.parallel_for(row_chunks * parts, [&](std::size_t task, int) {
+      const std::size_t r = task / parts * kRowChunk, part = task % parts;
+      kernel_.run(args, r, std::min(args.m, r + kRowChunk), part * units / parts * kGroupChunk,
+                  std::min(groups_, (part + 1) * units / parts * kGroupChunk));
+    });
+  }
+
+  StepInfo info() const override {
+    StepInfo out = describe_linear(spec_);
+    out.kernel = kernel_.name;
+    out.reason = reason_;
+    return out;
+  }
+  std::vector<BufferId> reads() const override {
+    std::vector<BufferId> out{tiles_.tiles};
+    if (int8()) out.push_back(tiles_.scale);
+    if (spec_.residual) out.push_back(spec_.residual->buffer);
+    return out;
+  }
+  std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
+  std::size_t weight_bytes() const override {
+    return packed_.size() + scale_.size() + sum_.size() + (bias_ != nullptr ? bias_->size() : 0);
+  }
+
+ private:
+  bool int8() const { return kernel_.type == GemmType::kInt8; }
+
+  kernels::GemmArgs arguments(const RunState& state, std::size_t first,
+                              std::size_t last) const noexcept {
+    const Matrix y = state.matrix(spec_.y, first, last);
+    kernels::GemmArgs args{
+        .a = state.tiles(tiles_, first),
+        .b = packed_.data(),
+        .c = y.data,
+        .ldc = y.ld,
+        .m = y.rows,
+        .n = y.width,
+        .k = tiles_.width,
+        .bias = bias_ != nullptr ? reinterpret_cast<const float*>(bias_->data()) : nullptr,
+        .activation = spec_.activation};
+    if (int8()) {
+      args.a_scale = state.row(tiles_.scale, first);
+      args.b_scale = reinterpret_cast<const float*>(scale_.data());
+      args.b_sum = reinterpret_cast<const std::int32_t*>(sum_.data());
+    }
+    if (spec_.residual) {
+      const Matrix residual = state.matrix(*spec_.residual, first, last);
+      args.residual = residual.data;
+      args.ld_residual = residual.ld;
+    }
+    return args;
+  }
+
+  void pack(const LinearPart& part, ThreadPool* pool) {
+    const kernels::GemmWeights weights{.b = part.weight.data<float>().data(),
+                                       .row_stride = part.transposed ? 1 : part.n(),
+                                       .column_stride = part.transposed ? part.k() : 1,
+                                       .k = part.k(),
+                                       .n = part.n()};
+    const auto one = [&](std::size_t group, int) {
+      if (int8()) {
+        kernels::gemm_pack_int8(weights, group, group + 1, packed_.data(),
+                                reinterpret_cast<float*>(scale_.data()),
+                                reinterpret_cast<std::int32_t*>(sum_.data()));
+      } else {
+        kernels::gemm_pack_bf16(weights, group, group + 1, packed_.data());
+      }
+    };
+    if (pool != nullptr) return pool->parallel_for(groups_, one);
+    for (std::size_t group = 0; group < groups_; ++group) one(group, 0);
+  }
+
+  LinearSpec spec_;
+  TileView tiles_;
+  const kernels::GemmKernel& kernel_;
+  std::string reason_;
+  std::size_t groups_;
+  Buffer packed_, scale_, sum_;
+  std::unique_ptr<Buffer> bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_packed_linear(LinearSpec spec, TileView tiles, GemmType type,
+                                         IsaMask isa, ThreadPool* pool) {
+  return std::make_unique<PackedLinear>(std::move(spec), tiles, type, isa, pool);
+}
+
+}  // namespace octavo::plan
