@@ -32,7 +32,8 @@ OCTAVO_INLINE void finish(const GemmArgs& args, const Sum* sums, std::size_t ld,
     for (std::size_t r = 0; r < rows; ++r) {
       const Vec sum = scaled_sum(args, sums + r * ld + v, j);
       const Vec scale = set(args.a_scale == nullptr ? 1.0f : args.a_scale[row + r]);
-      Vec x = activate<kActivation>(fma(sum, scale, bias));
+      // Not fma: a row without it would differ.
+      Vec x = activate<kActivation>(sum * scale + bias);
       if (residual != nullptr) {
         const float* from = residual + r * args.ld_residual;
         x += whole ? load(from) : load_partial(from, left);

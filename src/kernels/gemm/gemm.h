@@ -1,11 +1,13 @@
 // C = act(A * B + bias) + residual with packed 8-bit or bfloat16 operands and float32 results.
 //
 //   int8   A holds q + 128 as bytes, q in [-127, 127], with a scale a row; B holds signed bytes in
-//          [-127, 127] with a scale a column. Sums are int32 over all of K, exact:
-//          A * B = (sum a b - 128 sum b) * a_scale[i] * b_scale[j]. The same bits on every
-//          instruction set up to the activation.
+//          [-127, 127] with a scale a column. Sums are int32 over all of K, exact. Then, one
+//          float32 rounding an operation,
+//            float(sum a b - 128 sum b) * b_scale[j] * a_scale[i] + bias[j]
+//          so that the activation is given the same bits on every instruction set.
 //   bf16   products of bfloat16 summed in float32; each element in an order that depends on K
-//   alone.
+//          alone. |error| <= (k + 2) u sum |a b| with u = 2^-24; AMX and AVX-512 BF16 take
+//          denormals for zeros.
 //
 // The same row gives the same bits alone and in any batch.
 #pragma once

@@ -3,13 +3,14 @@
 //
 // A "quad" is what one 32-bit lane of a dot product takes along K: four int8 or two bfloat16.
 //
-//   rows (A)     blocks of 16 rows; a block is ceil(K / tile_k) tiles; a tile is 16 rows of 64
-//   bytes weights (B)  groups of 16 columns; a group is ceil(K / tile_k) tiles; a tile is 16 quads
-//   along K,
-//                each of 16 columns x 4 bytes
+//   rows (A)      blocks of 16 rows; a block is ceil(K / tile_k) tiles; a tile is 16 rows of 64
+//                 bytes
+//   weights (B)   groups of 16 columns; a group is ceil(K / tile_k) tiles; a tile is 16 quads
+//                 along K, each of 16 columns x 4 bytes
 //
 // tile_k is 64 for int8 and 32 for bfloat16. Past K, rows hold any bytes that are finite numbers
-// and weights hold zeros.
+// and weights hold zeros. A is allocated in whole blocks of 16 rows; what rows past the last one
+// hold, were it uninitialised memory, has no influence.
 #pragma once
 
 #include <cstddef>

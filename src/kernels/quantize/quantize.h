@@ -1,9 +1,12 @@
 // Rows of float32 into the 8-bit or bfloat16 tiles that packed products read (gemm/layout.h).
 //
-//   int8   scale = absmax / 127; byte = round_even(x * (127 / absmax)) + 128. A row of zeros has
-//          scale 0; a row with an infinity or a NaN has scale NaN, and so have its products.
-//          The same bytes and scales on every instruction set.
-//   bf16   rounded to nearest even.
+//   int8   scale = absmax / 127; byte = round_even(x * (127 / absmax)) + 128. A row whose absmax
+//          is at most 1e-30 has bytes of 128, of zero; so has a row with an infinity or a NaN,
+//          whose scale is NaN, so that its products are NaN. The same bytes and scales on every
+//          instruction set.
+//   bf16   rounded to nearest even; a NaN stays a NaN.
+//
+// A tile is filled with zeros past the width.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +17,8 @@
 #include "kernels/gemm/layout.h"
 
 namespace octavo::kernels {
+
+inline constexpr float kSmallestRow = 1e-30f;
 
 struct QuantizeArgs {
   const float* x;  // row 0 of [m, width], row stride ld_x

@@ -38,18 +38,20 @@ struct ToBf16 {
   OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_bf16(out, x); }
 };
 
+// Elements from `used` on are converted as zeros.
 template <class To>
-OCTAVO_INLINE void convert_row(const float* x, std::size_t width, std::byte* out, To to) {
+OCTAVO_INLINE void convert_row(const float* x, std::size_t used, std::size_t width, std::byte* out,
+                               To to) {
   using Element = typename To::Element;
   constexpr std::size_t kTile = kTileBytes / sizeof(Element);
   for (std::size_t first = 0; first < width; first += kTile, out += kTileSize) {
     auto* tile = reinterpret_cast<Element*>(out);
     for (std::size_t p = 0; p < kTile; p += kWidth) {
       const std::size_t at = first + p;
-      if (at + kWidth <= width) {
+      if (at + kWidth <= used) {
         to(tile + p, load(x + at));
       } else {
-        to(tile + p, at < width ? load_partial(x + at, width - at) : set(0.0f));
+        to(tile + p, at < used ? load_partial(x + at, used - at) : set(0.0f));
       }
     }
   }
@@ -62,9 +64,9 @@ OCTAVO_INLINE void quantize_int8(const QuantizeArgs& args, std::size_t first, st
     const float top = row_absmax(x, args.width);
     const bool finite = top < __builtin_inff();
     args.scale[row] = finite ? top / 127.0f : __builtin_nanf("");
-    // Below the normal range 127 / absmax would overflow; such a row is zero within rounding.
-    const bool usable = finite && top > 1e-30f;
-    convert_row(x, args.width, args.out + gemm_row_offset(row, row_bytes),
+    // 127 / absmax would overflow near the end of the range, and conversions of a NaN differ.
+    const bool usable = finite && top > kSmallestRow;
+    convert_row(x, usable ? args.width : 0, args.width, args.out + gemm_row_offset(row, row_bytes),
                 ToInt8{set(usable ? 127.0f / top : 0.0f)});
   }
 }
@@ -72,8 +74,8 @@ OCTAVO_INLINE void quantize_int8(const QuantizeArgs& args, std::size_t first, st
 OCTAVO_INLINE void quantize_bf16(const QuantizeArgs& args, std::size_t first, std::size_t last) {
   const std::size_t row_bytes = gemm_row_bytes(GemmType::kBf16, args.width);
   for (std::size_t row = first; row < last; ++row) {
-    convert_row(args.x + row * args.ld_x, args.width, args.out + gemm_row_offset(row, row_bytes),
-                ToBf16{});
+    convert_row(args.x + row * args.ld_x, args.width, args.width,
+                args.out + gemm_row_offset(row, row_bytes), ToBf16{});
   }
 }
 
