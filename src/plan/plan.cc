@@ -142,7 +142,7 @@ std::size_t Plan::weight_bytes() const {
 
 double Plan::multiply_adds(const PackedBatch& batch) const {
   double out = 0;
-  for (const auto& step : steps_) out += step->multiply_adds(batch);
+  for (const Step* step : steps()) out += step->multiply_adds(batch);
   return out;
 }
 

@@ -57,6 +57,9 @@ class Linear final : public Step {
     return out;
   }
   std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
+  double multiply_adds(const PackedBatch& batch) const override {
+    return linear_multiply_adds(spec_, batch);
+  }
   std::size_t weight_bytes() const override {
     return packed_.size() + (bias_ != nullptr ? bias_->size() : 0);
   }

@@ -59,4 +59,10 @@ StepInfo describe_linear(const LinearSpec& spec) {
       .reason = {}};
 }
 
+double linear_multiply_adds(const LinearSpec& spec, const PackedBatch& batch) {
+  const std::size_t rows = spec.y.layout == Layout::kToken ? batch.tokens() : batch.sequences();
+  return static_cast<double>(rows) * static_cast<double>(spec.x.width) *
+         static_cast<double>(spec.y.width);
+}
+
 }  // namespace octavo::plan

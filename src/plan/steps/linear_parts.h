@@ -20,4 +20,6 @@ std::unique_ptr<Buffer> merge_bias(const std::vector<LinearPart>& parts, std::si
 /// "linear+gelu+residual", "tokens x 384 -> 1536".
 StepInfo describe_linear(const LinearSpec& spec);
 
+double linear_multiply_adds(const LinearSpec& spec, const PackedBatch& batch);
+
 }  // namespace octavo::plan
