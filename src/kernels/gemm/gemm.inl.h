@@ -95,7 +95,7 @@ OCTAVO_INLINE void gemm(const GemmArgs& args, std::size_t first_row, std::size_t
                         std::size_t first_group, std::size_t last_group) {
   constexpr std::size_t kStep = groups_for<Dot, Dot::kRows>();
   const std::size_t group_bytes = gemm_tiles(Dot::kType, args.k) * kTileSize;
-  std::size_t slab = kSlabBytes / group_bytes / kStep * kStep;
+  std::size_t slab = kSlabBytes / (group_bytes + 1) / kStep * kStep;
   if (last_row - first_row < kTileRows) slab = last_group;
   if (slab == 0) slab = kStep;
   for (std::size_t group = first_group; group < last_group; group += slab) {

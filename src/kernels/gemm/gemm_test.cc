@@ -108,6 +108,14 @@ TEST(Gemm, LongDepthAndManyRows) {
   });
 }
 
+TEST(Gemm, NothingToSumGivesTheBias) {
+  each([](const GemmKernel& kernel) {
+    for (std::size_t m : {1, 20, 40}) {
+      check_gemm(kernel.run, {.type = kernel.type, .m = m, .n = 40, .k = 0, .bias = true});
+    }
+  });
+}
+
 TEST(Gemm, LargestSumsThatInt32Holds) {
   for_each_runnable(gemm_kernels(GemmType::kInt8), [](const GemmKernel& kernel) {
     for (std::size_t m : {1, 4, 18}) {

@@ -88,7 +88,8 @@ OCTAVO_INLINE void gemm_wide(const GemmArgs& args, std::size_t first_row, std::s
   alignas(64) std::int16_t wide_a[kWideRows * kWideK],
       wide_b[kWideSlab > 16 * kWideK ? kWideSlab : 16 * kWideK];
   alignas(64) std::int32_t sums[kWideRows * kTileRows];
-  const std::size_t slab = kWideSlab / group_size == 0 ? 1 : kWideSlab / group_size;
+  std::size_t slab = kWideSlab / (group_size + 1);
+  if (slab == 0) slab = 1;
   for (std::size_t group = first_group; group < last_group; group += slab) {
     const std::size_t groups = last_group - group < slab ? last_group - group : slab;
     const std::byte* b = args.b + group * group_size;
