@@ -43,31 +43,26 @@ struct EmulatedTiles {
     state().configured = false;
     for (Tile& tile : state().tiles) tile = {};
   }
-  template <int kTile>
-  static void zero() {
-    Tile& tile = at(kTile);
+  static void zero(int number) {
+    Tile& tile = at(number);
     std::memset(tile.bytes, 0, sizeof tile.bytes);
   }
-  template <int kTile>
-  static void load(const void* from, std::size_t stride) {
-    zero<kTile>();
-    Tile& tile = at(kTile);
+  static void load(int number, const void* from, std::size_t stride) {
+    zero(number);
+    Tile& tile = at(number);
     for (std::size_t r = 0; r < tile.rows; ++r) {
       std::memcpy(tile.bytes[r], static_cast<const char*>(from) + r * stride, tile.row_bytes);
     }
   }
-  template <int kTile>
-  static void store(void* to, std::size_t stride) {
-    const Tile& tile = at(kTile);
+  static void store(int number, void* to, std::size_t stride) {
+    const Tile& tile = at(number);
     for (std::size_t r = 0; r < tile.rows; ++r) {
       std::memcpy(static_cast<char*>(to) + r * stride, tile.bytes[r], tile.row_bytes);
     }
   }
-
-  template <int kC, int kA, int kB>
-  static void dot_int8() {
-    Tile &c = at(kC), &a = at(kA), &b = at(kB);
-    check<kC, kA, kB>();
+  static void dot_int8(int to, int left, int right) {
+    check(to, left, right);
+    Tile &c = at(to), &a = at(left), &b = at(right);
     for (std::size_t m = 0; m < c.rows; ++m) {
       std::uint32_t sums[16];
       std::memcpy(sums, c.bytes[m], sizeof sums);
@@ -84,11 +79,9 @@ struct EmulatedTiles {
     }
     zero_upper_rows(c);
   }
-
-  template <int kC, int kA, int kB>
-  static void dot_bf16() {
-    Tile &c = at(kC), &a = at(kA), &b = at(kB);
-    check<kC, kA, kB>();
+  static void dot_bf16(int to, int left, int right) {
+    check(to, left, right);
+    Tile &c = at(to), &a = at(left), &b = at(right);
     for (std::size_t m = 0; m < c.rows; ++m) {
       float sums[16], temp[32] = {};
       std::memcpy(sums, c.bytes[m], sizeof sums);
@@ -106,6 +99,27 @@ struct EmulatedTiles {
     zero_upper_rows(c);
   }
 
+  template <int kTile>
+  static void zero() {
+    zero(kTile);
+  }
+  template <int kTile>
+  static void load(const void* from, std::size_t stride) {
+    load(kTile, from, stride);
+  }
+  template <int kTile>
+  static void store(void* to, std::size_t stride) {
+    store(kTile, to, stride);
+  }
+  template <int kC, int kA, int kB>
+  static void dot_int8() {
+    dot_int8(kC, kA, kB);
+  }
+  template <int kC, int kA, int kB>
+  static void dot_bf16() {
+    dot_bf16(kC, kA, kB);
+  }
+
  private:
   static void require(bool ok, const char* what) {
     if (!ok) throw std::logic_error(what);
@@ -115,10 +129,9 @@ struct EmulatedTiles {
     require(state().tiles[tile].rows != 0, "the tile is not configured");
     return state().tiles[tile];
   }
-  template <int kC, int kA, int kB>
-  static void check() {
-    static_assert(kC != kA && kC != kB && kA != kB);
-    const Tile &c = at(kC), &a = at(kA), &b = at(kB);
+  static void check(int to, int left, int right) {
+    require(to != left && to != right && left != right, "the same tile twice");
+    const Tile &c = at(to), &a = at(left), &b = at(right);
     require(a.row_bytes % 4 == 0 && b.row_bytes % 4 == 0 && c.row_bytes % 4 == 0, "row bytes");
     require(a.rows == c.rows, "rows of A and C");
     require(a.row_bytes / 4 == b.rows, "depth of A and B");
