@@ -17,6 +17,7 @@ struct Context {
   Console& console;
   std::string isa;              // OCTAVO_ISA, or "native"
   std::string cache_directory;  // where caches go by default; empty when there is no home
+  std::string command_line;     // as a shell would take it: for reports
 };
 
 /// One verb's command line: its options in `app`, its examples, and what it does once they are

@@ -24,6 +24,22 @@ std::string cache_directory() {
   return {};
 }
 
+std::string command_line(const std::vector<std::string>& arguments) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/@%";
+  std::string out = "octavo";
+  for (const std::string& argument : arguments) {
+    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos) {
+      out += " " + argument;
+      continue;
+    }
+    out += " '";
+    for (const char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += "'";
+  }
+  return out;
+}
+
 int exit_code(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument: return 2;
@@ -80,7 +96,8 @@ int guarded_main(std::vector<std::string> arguments) {
     if (argument == "--json") console.json = true;
   }
   const std::string isa = environment("OCTAVO_ISA");
-  Context context{console, isa.empty() ? "native" : isa, cache_directory()};
+  Context context{console, isa.empty() ? "native" : isa, cache_directory(),
+                  command_line(arguments)};
   try {
     dispatch(std::move(arguments), context);
     console.flush();

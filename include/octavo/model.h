@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,9 +66,15 @@ class Model {
   std::string isa() const;
   int threads() const;
 
-  /// Median milliseconds of a run over `batch` random sequences of `tokens` tokens each, without
-  /// padding; at least three runs and `min_seconds`.
-  double time_ms(std::size_t batch, std::size_t tokens, double min_seconds);
+  /// Milliseconds of each run, in order, over `batch` random sequences of `tokens` tokens each,
+  /// without padding: at least `min_runs` of them and `min_seconds` in all, after a run or two that
+  /// do not count.
+  std::vector<double> time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
+                                std::size_t min_runs = 3);
+  /// Of the linear layers and of attention in such a run; 0 when the model has no plan.
+  double multiply_adds(std::size_t batch, std::size_t tokens) const;
+  /// The longest sequence; nothing when nothing limits it.
+  std::optional<std::size_t> max_tokens() const;
 
  private:
   struct Impl;
