@@ -34,6 +34,11 @@ function(octavo_isa_flags)
   endforeach()
 endfunction()
 
+# Benches compare with oneDNN where it is installed.
+if(OCTAVO_BENCHES)
+  find_library(OCTAVO_DNNL_LIBRARY dnnl)
+endif()
+
 function(octavo_folder name)
   cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   string(REPLACE "/" "_" target ${name})
@@ -61,6 +66,10 @@ function(octavo_folder name)
   if(OCTAVO_BENCHES AND benches)
     add_executable(${target}_bench ${benches})
     target_link_libraries(${target}_bench PRIVATE octavo_${target} benchmark::benchmark_main)
+    if(OCTAVO_DNNL_LIBRARY)
+      target_link_libraries(${target}_bench PRIVATE ${OCTAVO_DNNL_LIBRARY})
+      target_compile_definitions(${target}_bench PRIVATE OCTAVO_DNNL)
+    endif()
   endif()
 endfunction()
 
