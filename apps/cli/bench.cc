@@ -2,6 +2,7 @@
 // the machine could do.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "flags.h"
@@ -70,7 +71,8 @@ Json to_json(const BenchmarkComparison& comparison) {
 
 std::string ms_text(double ms) {
   if (ms < 0.1) return fmt::format("{:.2g}", ms);
-  return fmt::format(ms < 100 ? "{:.3f}" : "{:.1f}", ms);
+  if (ms < 100) return fmt::format("{:.3f}", ms);
+  return fmt::format("{:.1f}", ms);
 }
 
 struct BenchCommand {
@@ -90,6 +92,7 @@ struct BenchCommand {
     options.every_peak = !report.empty();
     // As many as an interval takes, where one is to be shown.
     options.min_runs = min_runs.value_or(report.empty() ? 3 : 6);
+    check_folder();
     Progress progress(context.console);
     options.progress = [&](std::size_t done, std::size_t total) {
       progress.update("cases", done, 0, static_cast<double>(done) / static_cast<double>(total));
@@ -101,6 +104,16 @@ struct BenchCommand {
     if (console.json) return print_json(result);
     console.out() << figures_text(result) << comparisons_text(result) << peaks_text(result);
     if (!report.empty()) console.note("octavo: report written to " + report);
+  }
+
+  // A run can take minutes: what cannot be written is said before.
+  void check_folder() const {
+    const std::filesystem::path folder = std::filesystem::path(report).parent_path();
+    std::error_code ignored;
+    if (report.empty() || folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
+    throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
+                                       .file = report,
+                                       .fix = "create it, or give --report another path"});
   }
 
   void print_json(const BenchmarkResult& result) {
