@@ -127,7 +127,7 @@ void Plan::run(const PackedBatch& batch, float* workspace, ThreadPool* pool, Mat
     if (dynamic_cast<const RowGroup*>(step.get()) != nullptr) {
       step->run(state);
     } else {
-      const StepTimer timer(clock, step->id, 0, workers);
+      const StepTimer timer(clock, step->id, workers);
       step->run(state);
     }
   }

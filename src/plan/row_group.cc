@@ -20,7 +20,7 @@ void RowGroup::run_block(const RunState& state, std::size_t first, std::size_t l
   block.block_capacity = kBlockRows;
   block.block_first = first;
   for (const auto& step : steps_) {
-    const StepTimer timer(state.clock, step->id, worker, 1);
+    const StepTimer timer(state.clock, step->id, 1);
     step->run_rows(block, first, last);
   }
 }
@@ -38,7 +38,7 @@ void RowGroup::run(const RunState& state) const noexcept {
     RunState whole = state;
     whole.block_capacity = workers * kBlockRows;
     for (const auto& step : steps_) {
-      const StepTimer timer(state.clock, step->id, 0, workers);
+      const StepTimer timer(state.clock, step->id, workers);
       step->run(whole);
     }
     return;

@@ -1,6 +1,7 @@
 // One step of a plan, and what it sees while it runs.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,32 +52,40 @@ struct BufferPlace {
 /// Rows of a block, and of a worker's block arena.
 inline constexpr std::size_t kBlockRows = 128;
 
-/// Collects how long steps take: worker-nanoseconds by step. A worker calls with its own number.
+/// Collects how long steps take: worker-nanoseconds by step, from all threads.
 class StepClock {
  public:
-  virtual ~StepClock() = default;
-  virtual void add(std::size_t step, std::size_t worker, std::uint64_t nanoseconds) noexcept = 0;
+  explicit StepClock(std::size_t steps) : nanoseconds_(steps) {}
+  void add(std::size_t step, std::uint64_t nanoseconds) noexcept {
+    nanoseconds_[step].fetch_add(nanoseconds, std::memory_order_relaxed);
+  }
+  std::uint64_t nanoseconds(std::size_t step) const noexcept {
+    return nanoseconds_[step].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::vector<std::atomic<std::uint64_t>> nanoseconds_;
 };
 
 /// Times a step that keeps `workers` workers busy; nothing without a clock.
 class StepTimer {
  public:
-  StepTimer(StepClock* clock, std::size_t step, std::size_t worker, std::size_t workers) noexcept
-      : clock_(clock), step_(step), worker_(worker), workers_(workers) {
+  StepTimer(StepClock* clock, std::size_t step, std::size_t workers) noexcept
+      : clock_(clock), step_(step), workers_(workers) {
     if (clock_ != nullptr) start_ = std::chrono::steady_clock::now();
   }
   ~StepTimer() {
     if (clock_ == nullptr) return;
     const auto time = std::chrono::steady_clock::now() - start_;
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
-    clock_->add(step_, worker_, static_cast<std::uint64_t>(ns) * workers_);
+    clock_->add(step_, static_cast<std::uint64_t>(ns) * workers_);
   }
   StepTimer(const StepTimer&) = delete;
   StepTimer& operator=(const StepTimer&) = delete;
 
  private:
   StepClock* clock_;
-  std::size_t step_, worker_, workers_;
+  std::size_t step_, workers_;
   std::chrono::steady_clock::time_point start_;
 };
 

@@ -60,14 +60,15 @@ void Session::reserve(std::size_t workspace, std::size_t floats) {
 }
 
 void Session::run_chunk(const plan::PackedBatch& batch, const Chunk& chunk, std::size_t workspace,
-                        ThreadPool* pool, const Sink& sink) const noexcept {
+                        ThreadPool* pool, const Sink& sink, plan::StepClock* clock) const noexcept {
   const plan::PackedBatch part = slice(batch, chunk.first, chunk.last);
   std::array<plan::Matrix, kMaxOutputs> outputs;
-  plan_->run(part, reinterpret_cast<float*>(workspaces_[workspace]->data()), pool, outputs.data());
+  plan_->run(part, reinterpret_cast<float*>(workspaces_[workspace]->data()), pool, outputs.data(),
+             clock);
   sink(chunk.first, part, std::span(outputs.data(), plan_->outputs().size()));
 }
 
-void Session::run(const plan::PackedBatch& batch, const Sink& sink) {
+void Session::run(const plan::PackedBatch& batch, const Sink& sink, plan::StepClock* clock) {
   if (batch.sequences() == 0) return;
   plan_->check(batch);
   const auto workers = static_cast<std::size_t>(pool_->size());
@@ -85,16 +86,16 @@ void Session::run(const plan::PackedBatch& batch, const Sink& sink) {
   }
   if (!throughput) {
     reserve(0, floats);
-    for (const Chunk& chunk : chunks) run_chunk(batch, chunk, 0, pool_.get(), sink);
+    for (const Chunk& chunk : chunks) run_chunk(batch, chunk, 0, pool_.get(), sink, clock);
     return;
   }
   for (std::size_t i = 0; i < std::min(workers, chunks.size()); ++i) reserve(i, floats);
   if (chunks.size() < workers) {
-    for (const Chunk& chunk : chunks) run_chunk(batch, chunk, 0, nullptr, sink);
+    for (const Chunk& chunk : chunks) run_chunk(batch, chunk, 0, nullptr, sink, clock);
     return;
   }
   pool_->parallel_for(chunks.size(), [&](std::size_t i, int worker) {
-    run_chunk(batch, chunks[i], static_cast<std::size_t>(worker), nullptr, sink);
+    run_chunk(batch, chunks[i], static_cast<std::size_t>(worker), nullptr, sink, clock);
   });
 }
 

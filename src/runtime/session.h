@@ -24,8 +24,8 @@ class Session {
                                   std::span<const plan::Matrix> outputs)>;
 
   /// Checks the whole batch first (see Plan::check), then runs it. Not to be called from several
-  /// threads at once.
-  void run(const plan::PackedBatch& batch, const Sink& sink);
+  /// threads at once. `clock`, of as many steps as the plan has, collects where the time goes.
+  void run(const plan::PackedBatch& batch, const Sink& sink, plan::StepClock* clock = nullptr);
 
   const plan::Plan& plan() const { return *plan_; }
   ThreadPool& pool() const { return *pool_; }
@@ -37,7 +37,7 @@ class Session {
   std::vector<Chunk> split(const plan::PackedBatch& batch, std::size_t tokens) const;
   void reserve(std::size_t workspace, std::size_t floats);
   void run_chunk(const plan::PackedBatch& batch, const Chunk& chunk, std::size_t workspace,
-                 ThreadPool* pool, const Sink& sink) const noexcept;
+                 ThreadPool* pool, const Sink& sink, plan::StepClock* clock) const noexcept;
 
   std::unique_ptr<plan::Plan> plan_;
   std::shared_ptr<ThreadPool> pool_;

@@ -71,6 +71,11 @@ std::vector<ModelInput> describe(const ir::Graph& graph,
   return out;
 }
 
+PlanStep to_plan_step(plan::StepInfo info) {
+  return {std::move(info.name), std::move(info.op), std::move(info.shape), std::move(info.kernel),
+          std::move(info.reason)};
+}
+
 /// Kept tokens of a padded batch, back to back.
 struct Packing {
   std::vector<std::int32_t> ids, types, starts{0};
@@ -125,6 +130,8 @@ struct Model::Impl {
   std::unique_ptr<tasks::Runner> runner;
 
   std::vector<NamedTensor> run_packed(const std::map<std::string, Tensor>& feeds);
+  std::vector<double> time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
+                                std::size_t min_runs, plan::StepClock* clock);
 };
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -164,8 +171,7 @@ Model Model::load(const std::string& path, const RuntimeOptions& options) {
   summary.plan_note = impl->runner->note();
   if (const plan::Plan* plan = impl->runner->plan()) {
     for (const plan::Step* step : plan->steps()) {
-      plan::StepInfo info = step->info();
-      summary.plan.push_back({info.name, info.op, info.shape, info.kernel, info.reason});
+      summary.plan.push_back(to_plan_step(step->info()));
     }
     summary.packed_weight_bytes = plan->weight_bytes();
     summary.arena_bytes_per_token = plan->arena_floats_per_token() * sizeof(float);
@@ -277,20 +283,20 @@ ModelSummary Model::summary(bool with_graph_text) const {
 std::string Model::isa() const { return isa_name(impl_->runner->isa()); }
 int Model::threads() const { return impl_->runner->pool().size(); }
 
-std::vector<double> Model::time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
-                                     std::size_t min_runs) {
+std::vector<double> Model::Impl::time_runs(std::size_t batch, std::size_t tokens,
+                                           double min_seconds, std::size_t min_runs,
+                                           plan::StepClock* clock) {
   std::mt19937 random(0);
-  const std::int32_t top =
-      impl_->runner->plan() != nullptr ? impl_->runner->plan()->vocabulary() : 1000;
+  const std::int32_t top = runner->plan() != nullptr ? runner->plan()->vocabulary() : 1000;
   std::uniform_int_distribution<std::int32_t> id(std::min(top - 1, 5), std::max(top - 1, 1));
   const std::vector<std::int32_t> starts = even_starts(batch, tokens);
   std::vector<std::int32_t> ids(batch * tokens);
   for (std::int32_t& value : ids) value = id(random);
   const plan::PackedBatch packed{.ids = ids, .type_ids = {}, .starts = starts};
-  const auto once = [&] {
+  const auto once = [&](plan::StepClock* watch = nullptr) {
     const auto start = std::chrono::steady_clock::now();
-    impl_->runner->run(packed,
-                       [](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix>) {});
+    runner->run(
+        packed, [](std::size_t, const plan::PackedBatch&, std::span<const plan::Matrix>) {}, watch);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   constexpr double kLongRun = 0.1;  // seconds; it has warmed up within itself
@@ -298,11 +304,38 @@ std::vector<double> Model::time_runs(std::size_t batch, std::size_t tokens, doub
   std::vector<double> times;
   double total = 0;
   while (total < min_seconds || times.size() < std::max<std::size_t>(min_runs, 1)) {
-    const double seconds = once();
+    const double seconds = once(clock);
     times.push_back(seconds * 1e3);
     total += seconds;
   }
   return times;
+}
+
+std::vector<double> Model::time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
+                                     std::size_t min_runs) {
+  return impl_->time_runs(batch, tokens, min_seconds, min_runs, nullptr);
+}
+
+std::vector<StepTime> Model::profile(std::size_t batch, std::size_t tokens, double min_seconds) {
+  const plan::Plan* plan = impl_->runner->plan();
+  if (plan == nullptr) {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "the model has no plan to profile", .found = impl_->runner->note()});
+  }
+  const std::vector<const plan::Step*> steps = plan->steps();
+  plan::StepClock clock(steps.size());
+  const std::size_t runs = impl_->time_runs(batch, tokens, min_seconds, 3, &clock).size();
+  const std::vector<std::int32_t> starts = even_starts(batch, tokens), ids(batch * tokens);
+  const plan::PackedBatch packed{.ids = ids, .type_ids = {}, .starts = starts};
+  std::vector<StepTime> out;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    out.push_back({.step = to_plan_step(steps[i]->info()),
+                   .seconds = static_cast<double>(clock.nanoseconds(steps[i]->id)) * 1e-9 /
+                              static_cast<double>(runs),
+                   .multiply_adds = steps[i]->multiply_adds(packed),
+                   .weight_bytes = steps[i]->weight_bytes()});
+  }
+  return out;
 }
 
 double Model::multiply_adds(std::size_t batch, std::size_t tokens) const {

@@ -92,8 +92,8 @@ std::optional<std::size_t> Runner::token_limit() const {
   return limit;
 }
 
-void Runner::run(const plan::PackedBatch& batch, const Sink& sink) {
-  if (session_ != nullptr) return session_->run(batch, sink);
+void Runner::run(const plan::PackedBatch& batch, const Sink& sink, plan::StepClock* clock) {
+  if (session_ != nullptr) return session_->run(batch, sink, clock);
   run_alone(batch, sink);
 }
 

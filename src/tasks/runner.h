@@ -25,7 +25,7 @@ class Runner {
   using Sink = runtime::Session::Sink;
   /// As Session::run(). Outputs of a graph without a plan come as matrices too: [tokens, width] or
   /// [1, width].
-  void run(const plan::PackedBatch& batch, const Sink& sink);
+  void run(const plan::PackedBatch& batch, const Sink& sink, plan::StepClock* clock = nullptr);
 
   /// What the one output of the graph gives: a row a token or a row a sequence. kUnsupported for
   /// anything else. From then on run() holds every result to it, so that a sink may rely on the
