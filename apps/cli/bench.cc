@@ -213,8 +213,7 @@ void define_bench(Command& command, Context& context) {
       "measured before and after. Several precisions take turns; the fastest is named only where "
       "the 95 % "
       "intervals of the ratios show it.";
-  command.examples = {"octavo bench models/minilm",
-                      "octavo bench models/minilm --cases 1x128,32x256 --threads 2 --json",
+  command.examples = {"octavo bench models/minilm --cases 1x128,32x256 --threads 2",
                       "octavo bench models/minilm --precision fp32,int8 --rounds 15",
                       "octavo bench models/minilm --report speed.html"};
   command.run = [self] { self->run(); };

@@ -1,5 +1,6 @@
 """run, rerank, search, eval, bench, inspect, doctor on tiny models."""
-import json, os, unittest
+import json, os, re, unittest
+from xml.etree import ElementTree
 
 from support import ROOT, embedder, main, octavo, path, read_safetensors, reranker, write_safetensors
 
@@ -104,6 +105,50 @@ class Look(unittest.TestCase):
         self.assertEqual([(r["batch"], r["tokens"]) for r in result["results"]], [(1, 8), (2, 16)])
         self.assertTrue(all(r["median_ms"] > 0 for r in result["results"]))
         self.assertEqual((result["threads"], result["precision"]), (1, "fp32"))
+        for row in result["results"]:
+            self.assertLessEqual(row["min_ms"], row["median_ms"])
+            self.assertLessEqual(row["median_ms"], row["p90_ms"])
+            self.assertGreater(row["share_of_peak"], 0)
+            self.assertAlmostEqual(row["tops"] * row["median_ms"] * 1e9, 2 * row["multiply_adds"], delta=1e-3 * row["multiply_adds"])
+            self.assertAlmostEqual(row["peak_tops"] * row["share_of_peak"], row["tops"], delta=1e-6 * row["tops"])
+        self.assertGreater(result["results"][1]["multiply_adds"], 4 * result["results"][0]["multiply_adds"])
+        (peak,) = result["peaks"]["compute"]
+        self.assertEqual((peak["precision"], peak["threads"]), ("fp32", 1))
+
+    def test_bench_has_an_interval_from_six_runs(self):
+        run = lambda n: as_json("bench", embedder(), "--cases", "1x8", "--min-time", "0", "--min-runs", n, "--threads", "1")["results"][0]
+        self.assertIsNone(run("5")["ci95_ms"])
+        low, high = run("6")["ci95_ms"]
+        self.assertLessEqual(low, high)
+
+    def test_bench_compares_in_rounds(self):
+        result = as_json("bench", embedder(), "--precision", "fp32,int8", "--cases", "1x8", "--min-time", "0.01", "--rounds", "6")
+        self.assertEqual([r["precision"] for r in result["results"]], ["fp32", "int8"])
+        (comparison,) = result["comparisons"]
+        (ratio,) = comparison["ratios"]
+        self.assertLessEqual(ratio["ci95"][0], ratio["time_ratio"])
+        apart = ratio["ci95"][0] > 1 or ratio["ci95"][1] < 1
+        self.assertEqual(comparison["winner"] is not None, apart)
+        few = as_json("bench", embedder(), "--precision", "fp32,int8", "--cases", "1x8", "--min-time", "0", "--rounds", "2")
+        self.assertEqual(few["comparisons"][0]["verdict"], "within the noise")
+
+    def test_bench_report(self):
+        page = path("speed.html")
+        done = octavo("bench", embedder(), "--report", page, "--cases", "1x8,1x16,2x16,4x16", "--min-time", "0", "--threads", "1")
+        self.assertEqual(done.returncode, 0, done.err)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        charts = re.findall(r"<svg.*?</svg>", text, re.S)
+        self.assertEqual(len(charts), 4)
+        for chart in charts:
+            ElementTree.fromstring(chart)
+        ElementTree.fromstring("<main>" + text.split("<main>")[1].split("</main>")[0] + "</main>")
+        for part in ("<h2>Figures</h2>", "<h2>Limits of this machine</h2>", "<h2>Machine</h2>", "--cases 1x8,1x16,2x16,4x16"):
+            self.assertIn(part, text)
+        self.assertIsNone(re.search(r"<script|src=|href=|url\(", text))
+        before = set(os.listdir(os.path.dirname(page)))
+        self.assertEqual(octavo("bench", embedder(), "--report", path("none/speed.html"), "--cases", "1x8", "--min-time", "0").returncode, 3)
+        self.assertEqual(set(os.listdir(os.path.dirname(page))), before)
 
     def test_inspect(self):
         result = as_json("inspect", embedder(), "--graph")

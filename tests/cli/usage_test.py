@@ -55,6 +55,8 @@ class Usage(unittest.TestCase):
         self.check(2, "embed", says=["MODEL"])
         self.check(2, "bench", "m", "--precision", "int3", says=["--precision"])
         self.check(2, "bench", embedder(), "--cases", "4by7", says=["BATCHxTOKENS", "4by7"])
+        self.check(2, "bench", embedder(), "--precision", "fp32,fp32", says=["--precision", "different"])
+        self.check(2, "bench", embedder(), "--cases", "1x8", "--sweep", says=["--sweep"])
         self.check(2, "embed", embedder(), "-o", path("x.csv"), says=[".npy"])
         self.check(2, "embed", embedder(), "--threads", "none", says=["--threads"])
         self.check(2, "embed", embedder(), "--isa", "sse9", says=["sse9"])

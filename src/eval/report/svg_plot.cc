@@ -12,7 +12,7 @@ namespace octavo::eval {
 namespace {
 
 // Units of the drawing, about pixels on a phone.
-constexpr double kWidth = 440, kHeight = 270, kLeft = 58, kRight = 14, kTop = 34, kBottom = 44;
+constexpr double kWidth = 440, kHeight = 280, kLeft = 58, kRight = 14, kTop = 42, kBottom = 44;
 constexpr double kLegendRow = 18;
 constexpr std::size_t kFewTicks = 8;
 
