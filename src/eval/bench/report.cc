@@ -18,7 +18,7 @@ using Rows = std::vector<std::vector<std::string>>;
 
 std::string grouped(double value) {
   std::string out = fmt::format("{:.0f}", value);
-  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
+  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, 1, ',');
   return out;
 }
 
@@ -49,7 +49,9 @@ std::string now() {
 }
 
 std::string joined(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ", "));
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
 }
 
 void add_machine(eval::HtmlPage& page, const BenchmarkResult& result, const std::string& command) {
