@@ -3,6 +3,9 @@
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/simd/math.inl.h"
+#if defined(__AVX512F__)
+#include "kernels/gemm/gelu_avx512.inl.h"
+#endif
 
 namespace octavo::kernels {
 namespace {
@@ -14,6 +17,15 @@ OCTAVO_INLINE Vec scaled_sum(const GemmArgs& args, const std::int32_t* sums, std
   return load_int(sums, args.b_sum + column) * load(args.b_scale + column);
 }
 OCTAVO_INLINE Vec scaled_sum(const GemmArgs&, const float* sums, std::size_t) { return load(sums); }
+
+template <Activation kActivation>
+OCTAVO_INLINE Vec finish_activation(Vec x) {
+#if defined(__AVX512F__)
+  if constexpr (kActivation == Activation::kGeluErf) return gelu_by_table(x, kGeluErfTable);
+  if constexpr (kActivation == Activation::kGeluTanh) return gelu_by_table(x, kGeluTanhTable);
+#endif
+  return activate<kActivation>(x);
+}
 
 // `rows` rows of `groups` groups of 16 columns, the sum of (r, j) at sums[r * ld + j].
 template <Activation kActivation, class Sum>
@@ -33,7 +45,7 @@ OCTAVO_INLINE void finish(const GemmArgs& args, const Sum* sums, std::size_t ld,
       const Vec sum = scaled_sum(args, sums + r * ld + v, j);
       const Vec scale = set(args.a_scale == nullptr ? 1.0f : args.a_scale[row + r]);
       // Not fma: a row without it would differ.
-      Vec x = activate<kActivation>(sum * scale + bias);
+      Vec x = finish_activation<kActivation>(sum * scale + bias);
       if (residual != nullptr) {
         const float* from = residual + r * args.ld_residual;
         x += whole ? load(from) : load_partial(from, left);

@@ -87,8 +87,26 @@ OCTAVO_INLINE RowsFunction<Dot> rows_function(std::size_t rows, std::index_seque
   return kFunctions[rows - 1];
 }
 
-// Bytes of B that stay near while the rows of a chunk pass by.
-constexpr std::size_t kSlabBytes = std::size_t{1} << 17;
+// Bytes of B that stay in the first cache while rows pass by, and how many rows at a time, whose
+// bytes stay in the second.
+constexpr std::size_t kSlabBytes = std::size_t{40} << 10;
+constexpr std::size_t kChunkRows = 256;
+
+template <class Dot>
+OCTAVO_INLINE void gemm_slab(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
+                             std::size_t first_group, std::size_t last_group) {
+  for (std::size_t block = first_row; block < last_row; block += kTileRows) {
+    const std::size_t rows = last_row - block < kTileRows ? last_row - block : kTileRows;
+    // Evenly filled: a block of one row costs nearly as much as one of four.
+    std::size_t parts = (rows + Dot::kRows - 1) / Dot::kRows;
+    for (std::size_t r = 0; r < rows; --parts) {
+      const std::size_t take = (rows - r + parts - 1) / parts;
+      rows_function<Dot>(take, std::make_index_sequence<Dot::kRows>())(args, block + r, first_group,
+                                                                       last_group);
+      r += take;
+    }
+  }
+}
 
 template <class Dot>
 OCTAVO_INLINE void gemm(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
@@ -96,20 +114,13 @@ OCTAVO_INLINE void gemm(const GemmArgs& args, std::size_t first_row, std::size_t
   constexpr std::size_t kStep = groups_for<Dot, Dot::kRows>();
   const std::size_t group_bytes = gemm_tiles(Dot::kType, args.k) * kTileSize;
   std::size_t slab = kSlabBytes / (group_bytes + 1) / kStep * kStep;
-  if (last_row - first_row < kTileRows) slab = last_group;
   if (slab == 0) slab = kStep;
-  for (std::size_t group = first_group; group < last_group; group += slab) {
-    const std::size_t end = last_group - group < slab ? last_group : group + slab;
-    for (std::size_t block = first_row; block < last_row; block += kTileRows) {
-      const std::size_t rows = last_row - block < kTileRows ? last_row - block : kTileRows;
-      // Evenly filled: a block of one row costs nearly as much as one of four.
-      std::size_t parts = (rows + Dot::kRows - 1) / Dot::kRows;
-      for (std::size_t r = 0; r < rows; --parts) {
-        const std::size_t take = (rows - r + parts - 1) / parts;
-        rows_function<Dot>(take, std::make_index_sequence<Dot::kRows>())(args, block + r, group,
-                                                                         end);
-        r += take;
-      }
+  if (last_row - first_row < kTileRows) slab = last_group;
+  for (std::size_t row = first_row; row < last_row; row += kChunkRows) {
+    const std::size_t end_row = last_row - row < kChunkRows ? last_row : row + kChunkRows;
+    for (std::size_t group = first_group; group < last_group; group += slab) {
+      const std::size_t end = last_group - group < slab ? last_group : group + slab;
+      gemm_slab<Dot>(args, row, end_row, group, end);
     }
   }
 }

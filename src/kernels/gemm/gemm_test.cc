@@ -72,6 +72,32 @@ TEST(Gemm, Epilogues) {
   });
 }
 
+// Nothing is summed: the bias alone is activated.
+TEST(Gemm, GeluOverItsRange) {
+  std::vector<float> x{0.0f, -0.0f, 1e-30f, -1e-30f, 88.0f, -88.0f, 1e30f, -1e30f};
+  for (float t = -9.0f; t < 9.0f; t += 1.0f / 1024) x.push_back(t);
+  const std::size_t n = x.size();
+  x.resize(round_up(n, 16));
+  each([&](const GemmKernel& kernel) {
+    GemmProblem problem({.type = kernel.type, .m = 1, .n = n, .k = 0});
+    std::vector<float> y(n), ones(round_up(n, 16), 1.0f);
+    for (const Activation activation : {Activation::kGeluErf, Activation::kGeluTanh}) {
+      GemmArgs args = problem.args(y.data());
+      if (args.b_scale != nullptr) args.b_scale = ones.data();
+      args.bias = x.data();
+      args.activation = activation;
+      kernel.run(args, 0, 1, 0, problem.groups());
+      for (std::size_t j = 0; j < n; ++j) {
+        const double t = x[j];
+        const double half = activation == Activation::kGeluErf
+                                ? std::erf(t / std::sqrt(2.0))
+                                : std::tanh(std::sqrt(2 / M_PI) * (t + 0.044715 * t * t * t));
+        ASSERT_LE(std::abs(y[j] - 0.5 * t * (1 + half)), 2e-7 * std::abs(t)) << t;
+      }
+    }
+  });
+}
+
 TEST(Gemm, RangesOfRowsAndGroups) {
   each([](const GemmKernel& kernel) {
     GemmProblem problem({.type = kernel.type,
