@@ -181,8 +181,8 @@ void define_bench(Command& command, Context& context) {
   CLI::App& app = command.app;
   BenchmarkOptions& options = self->options;
   add_model(app, self->model);
-  auto* cases =
-      app.add_option("--cases", self->cases, fmt::format("BATCHxTOKENS,... ({})", kDefaultCases));
+  auto* cases = app.add_option("--cases", self->cases,
+                               fmt::format("BATCHxTOKENS,... or 1x1..512 ({})", kDefaultCases));
   cases->type_name("LIST");
   app.add_flag("--sweep", self->sweep, "one text of 16 to 512 tokens, and 4 to 256 texts of 256")
       ->excludes(cases);

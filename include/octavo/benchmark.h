@@ -21,7 +21,7 @@ struct BenchmarkCase {
   bool operator==(const BenchmarkCase&) const = default;
 };
 
-/// "1x128,32x256". Throws kInvalidArgument for anything else.
+/// "1x128,32x256", or with ranges "1x1..512". Throws kInvalidArgument for anything else.
 std::vector<BenchmarkCase> parse_benchmark_cases(std::string_view list);
 /// "fp32,int8": known precisions, each once. Throws kInvalidArgument for anything else.
 std::vector<std::string> parse_benchmark_precisions(std::string_view list);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <utility>
 
 #include "eval/bench/compare.h"
 #include "eval/bench/statistics.h"
@@ -28,9 +30,25 @@ std::vector<std::string> split(std::string_view list) {
 [[noreturn]] void fail_cases(const std::string& found) {
   throw Error(ErrorCode::kInvalidArgument,
               {.message = "--cases is not a list of batch sizes and lengths",
-               .expected = "BATCHxTOKENS,... such as 1x128,32x256",
+               .expected = "BATCHxTOKENS,... such as 1x128,32x256 or 1x1..512",
                .found = found,
                .fix = "for 32 texts of 256 tokens each: --cases 32x256"});
+}
+
+/// "8" or "1..512", from 1 to 2147483647.
+std::pair<std::size_t, std::size_t> parse_range(std::string_view text, const std::string& word) {
+  const auto number = [&](std::string_view digits) {
+    std::int32_t value = 0;
+    const char* stop = digits.data() + digits.size();
+    const auto [end, error] = std::from_chars(digits.data(), stop, value);
+    if (error != std::errc{} || end != stop || value < 1) fail_cases(word);
+    return static_cast<std::size_t>(value);
+  };
+  const std::size_t dots = text.find("..");
+  if (dots == std::string_view::npos) return {number(text), number(text)};
+  const std::pair range = {number(text.substr(0, dots)), number(text.substr(dots + 2))};
+  if (range.first > range.second) fail_cases(word);
+  return range;
 }
 
 [[noreturn]] void fail_precisions(const std::string& found) {
@@ -96,14 +114,17 @@ void raise_peaks(MachinePeaks& peaks, const MachinePeaks& again) {
 std::vector<BenchmarkCase> parse_benchmark_cases(std::string_view list) {
   std::vector<BenchmarkCase> out;
   for (const std::string& word : split(list)) {
-    const char* stop = word.data() + word.size();
-    BenchmarkCase one;
-    const auto first = std::from_chars(word.data(), stop, one.batch);
-    if (first.ec != std::errc{} || first.ptr == stop || *first.ptr != 'x') fail_cases(word);
-    const auto second = std::from_chars(first.ptr + 1, stop, one.tokens);
-    if (second.ec != std::errc{} || second.ptr != stop || one.batch == 0 || one.tokens == 0)
+    const std::size_t cross = word.find('x');
+    if (cross == std::string::npos) fail_cases(word);
+    const auto [least_batch, most_batch] = parse_range(word.substr(0, cross), word);
+    const auto [least_tokens, most_tokens] = parse_range(word.substr(cross + 1), word);
+    constexpr std::size_t kMostCases = 100000;
+    if ((most_batch - least_batch + 1) > kMostCases / (most_tokens - least_tokens + 1))
       fail_cases(word);
-    out.push_back(one);
+    for (std::size_t batch = least_batch; batch <= most_batch; ++batch) {
+      for (std::size_t tokens = least_tokens; tokens <= most_tokens; ++tokens)
+        out.push_back({batch, tokens});
+    }
   }
   return out;
 }

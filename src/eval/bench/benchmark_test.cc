@@ -30,8 +30,12 @@ std::string message_of(std::string_view list, bool cases) {
 TEST(BenchmarkCases, ReadsLists) {
   const std::vector<BenchmarkCase> expected = {{1, 128}, {32, 256}};
   EXPECT_EQ(parse_benchmark_cases("1x128,32x256"), expected);
+  EXPECT_EQ(parse_benchmark_cases("1..2x3..4"),
+            (std::vector<BenchmarkCase>{{1, 3}, {1, 4}, {2, 3}, {2, 4}}));
+  EXPECT_EQ(parse_benchmark_cases("1x1..512,4x7..7").size(), 513u);
   for (const char* list : {"", ",", "1x", "x1", "1x2,", "0x5", "5x0", "1x2x3", "-1x4", "1 x4", "a",
-                           "99999999999999999999x1"})
+                           "99999999999999999999x1", "1x4..2", "1x..2", "1x2..", "1x1..2..3",
+                           "1..2147483647x1..2147483647"})
     EXPECT_NE(message_of(list, true).find("--cases"), std::string::npos) << list;
 }
 

@@ -15,6 +15,8 @@ namespace {
 constexpr double kWidth = 440, kHeight = 280, kLeft = 58, kRight = 14, kTop = 42, kBottom = 44;
 constexpr double kLegendRow = 18;
 constexpr std::size_t kFewTicks = 8;
+constexpr double kMark = 3.5, kSmallMark = 1.5;
+constexpr std::size_t kFewPoints = 40;  // more of them get small marks
 
 bool drawable(const Plot& plot, const PlotPoint& p) {
   return std::isfinite(p.x) && std::isfinite(p.y) && (!plot.log_x || p.x > 0) &&
@@ -44,6 +46,7 @@ std::vector<double> x_ticks(const Plot& plot, std::vector<double> xs, const Axis
 
 std::string draw_series(const Plot& plot, const PlotSeries& series, const Axis& x, const Axis& y) {
   std::string path, marks;
+  const double radius = series.points.size() <= kFewPoints ? kMark : kSmallMark;
   for (const PlotPoint& p : series.points) {
     if (!drawable(plot, p)) continue;
     const double px = x.place(p.x), py = y.place(p.y);
@@ -56,8 +59,8 @@ std::string draw_series(const Plot& plot, const PlotSeries& series, const Axis& 
                line(px - 3, bottom, px + 3, bottom, "bar");
     }
     marks += fmt::format(
-        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" class=\"mark\"><title>{}</title></circle>\n",
-        px, py,
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"mark\"><title>{}</title></circle>\n",
+        px, py, radius,
         escape(fmt::format("{}, {} {}: {:.4g} {}", series.name, plot.x_label, tick_label(p.x), p.y,
                            plot.y_label)));
   }
