@@ -153,6 +153,7 @@ void Lowering::lower_attention(const Node& node) {
     }
     spec.relative_bias = bias->to_float32();
   }
+  if (precision_ == Precision::kInt8) spec.type = kernels::AttentionType::kInt8;
   spec.y = new_view(spec.q.width, Layout::kToken);
   const View y = spec.y;
   plan_->steps_.push_back(make_attention(std::move(spec), isa_));

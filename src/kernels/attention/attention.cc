@@ -5,7 +5,7 @@
 
 namespace octavo::kernels {
 
-#define OCTAVO_KERNEL(space, isa, name)                                              \
+#define OCTAVO_KERNEL(type, space, isa, name)                                        \
   namespace space {                                                                  \
   std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept; \
   void attention_run(const AttentionArgs& args) noexcept;                            \
@@ -14,7 +14,8 @@ namespace octavo::kernels {
 #undef OCTAVO_KERNEL
 
 std::span<const AttentionKernel> attention_kernels() {
-#define OCTAVO_KERNEL(space, isa, name) {name, isa, space::attention_scratch, space::attention_run},
+#define OCTAVO_KERNEL(type, space, isa, name) \
+  {name, AttentionType::type, isa, space::attention_scratch, space::attention_run},
   static constexpr AttentionKernel kRows[] = {
 #include "kernels/attention/kernels.inc"
   };
@@ -22,6 +23,17 @@ std::span<const AttentionKernel> attention_kernels() {
   return kRows;
 }
 
-const AttentionKernel& choose_attention(IsaMask isa) { return strongest(attention_kernels(), isa); }
+std::span<const AttentionKernel> attention_kernels(AttentionType type) {
+  return rows_of_type(attention_kernels(), type);
+}
+
+const AttentionKernel& choose_attention(AttentionType type, IsaMask isa) {
+  const AttentionKernel* best = &attention_kernels().front();
+  for (const AttentionKernel& row : attention_kernels()) {
+    const bool fits = row.type == type || row.type == AttentionType::kFloat32;
+    if (fits && (row.isa & isa) == row.isa) best = &row;
+  }
+  return *best;
+}
 
 }  // namespace octavo::kernels

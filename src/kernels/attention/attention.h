@@ -3,6 +3,9 @@
 //   P[i, j] = softmax_j(scale * Q[i] . K[j] + bias[clamp(j - i, -radius, radius)])   over j with |i
 //   - j| <= window O[i]    = sum_j P[i, j] * V[j]
 // Everything depends on this sequence alone: the same bits in any batch.
+//
+// The int8 rows round inside: queries and keys to int8 with a scale a row (keys less their mean,
+// which softmax does not see), values to int8 with a scale a column, P to 16 bits.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +32,14 @@ struct AttentionArgs {
   float* scratch;  // attention_scratch_floats() of it, 64-byte aligned
 };
 
+enum class AttentionType { kFloat32, kInt8 };
+
+/// The longest sequence of the int8 rows: int32 sums of 255 * 127 a key.
+inline constexpr std::size_t kMaxInt8Tokens = 65536;
+
 struct AttentionKernel {
   std::string_view name;
+  AttentionType type;
   IsaMask isa;
   /// Floats of scratch for sequences of up to `tokens`.
   std::size_t (*scratch_floats)(std::size_t tokens, std::size_t head_size) noexcept;
@@ -38,6 +47,8 @@ struct AttentionKernel {
 };
 
 std::span<const AttentionKernel> attention_kernels();
-const AttentionKernel& choose_attention(IsaMask isa);
+std::span<const AttentionKernel> attention_kernels(AttentionType type);
+/// The strongest row of the type that `isa` allows; float32 where the type has none.
+const AttentionKernel& choose_attention(AttentionType type, IsaMask isa);
 
 }  // namespace octavo::kernels

@@ -4,7 +4,7 @@
 // a block of kQueryRows queries times scale, and their scores.
 #pragma once
 
-#include "kernels/attention/attention.h"
+#include "kernels/attention/rows.inl.h"
 #include "kernels/matmul/block.inl.h"
 #include "kernels/simd/math.inl.h"
 
@@ -16,18 +16,13 @@ static_assert(kQueryRows % kBlockRows == 0);
 
 OCTAVO_INLINE std::size_t panels_of(std::size_t columns) { return (columns + kPanel - 1) / kPanel; }
 
-// Rows an odd number of cache lines apart fall into different sets of the cache.
-OCTAVO_INLINE std::size_t spread_stride(std::size_t floats) {
-  return ((floats + 15) / 16 | 1) * 16;
-}
-
-struct Scratch {
+struct FloatScratch {
   std::size_t score_stride, query_stride;
   std::size_t k, v, query, scores, floats;  // offsets, and the end
 };
 
-OCTAVO_INLINE Scratch scratch_layout(std::size_t tokens, std::size_t head_size) {
-  Scratch s;
+OCTAVO_INLINE FloatScratch scratch_layout(std::size_t tokens, std::size_t head_size) {
+  FloatScratch s;
   s.score_stride = spread_stride(panels_of(tokens) * kPanel);
   s.query_stride = spread_stride(head_size);
   s.k = 0;
@@ -39,40 +34,12 @@ OCTAVO_INLINE Scratch scratch_layout(std::size_t tokens, std::size_t head_size) 
   return s;
 }
 
-// x[0, count) += bias[clamp(j - i)] for keys j = first, first + 1, ... of query i.
-OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, std::size_t first,
-                                     float* x, std::size_t count) {
-  const float* bias = args.relative_bias;
-  const std::size_t radius = args.radius;
-  std::size_t p = 0;
-  for (; p < count && first + p + radius < i; ++p) x[p] += bias[0];
-  std::size_t inner = first + p < i + radius + 1 ? i + radius + 1 - (first + p) : 0;
-  if (inner > count - p) inner = count - p;
-  const float* from = bias + (radius + first + p - i);
-  const std::size_t end = p + inner;
-  for (; p + kWidth <= end; p += kWidth, from += kWidth) store(x + p, load(x + p) + load(from));
-  if (p < end) {
-    store_partial(x + p, load_partial(x + p, end - p) + load_partial(from, end - p), end - p);
-  }
-  for (p = end; p < count; ++p) x[p] += bias[2 * radius];
-}
-
 // x[0, count) becomes exp(x - max(x)); the result is the sum.
 OCTAVO_INLINE float exponentials(float* x, std::size_t count) {
-  const float lowest = -__builtin_inff();
-  std::size_t p = 0;
-  Vec top0 = set(lowest), top1 = top0;
-  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
-    top0 = max(load(x + p), top0);
-    top1 = max(load(x + p + kWidth), top1);
-  }
-  for (; p + kWidth <= count; p += kWidth) top0 = max(load(x + p), top0);
-  float top = reduce_max(max(top0, top1));
-  for (; p < count; ++p) top = x[p] > top ? x[p] : top;
-
-  const Vec shift = set(top);
+  const Vec shift = set(row_max(x, count));
   Vec sum0 = set(0.0f), sum1 = sum0;
-  for (p = 0; p + 2 * kWidth <= count; p += 2 * kWidth) {
+  std::size_t p = 0;
+  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
     const Vec e0 = exp(load(x + p) - shift), e1 = exp(load(x + p + kWidth) - shift);
     store(x + p, e0);
     store(x + p + kWidth, e1);
@@ -92,15 +59,13 @@ OCTAVO_INLINE void fill_zero(float* x, std::size_t count) {
   for (std::size_t p = 0; p < count; ++p) x[p] = 0.0f;
 }
 
-inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_t first,
+inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::size_t first,
                          std::size_t rows) {
   float *packed_k = args.scratch + s.k, *packed_v = args.scratch + s.v;
   float *query = args.scratch + s.query, *scores = args.scratch + s.scores;
-  const std::size_t tokens = args.tokens, size = args.head_size, window = args.window;
-  const std::size_t reach = first > window ? first - window : 0;
-  const std::size_t key_begin = reach / kPanel * kPanel;
-  const std::size_t key_end =
-      window < tokens && first + rows + window < tokens ? first + rows + window : tokens;
+  const std::size_t tokens = args.tokens, size = args.head_size;
+  const Reach block = reach_of(args, first, rows);
+  const std::size_t key_begin = block.low / kPanel * kPanel, key_end = block.high;
 
   const Vec scale = set(args.scale);
   for (std::size_t r = 0; r < rows; ++r) {
@@ -122,8 +87,7 @@ inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_
   float inverse[kQueryRows];
   for (std::size_t r = 0; r < rows; ++r) {
     const std::size_t i = first + r;
-    const std::size_t low = i > window ? i - window : 0;
-    const std::size_t high = window < tokens && i + window + 1 < tokens ? i + window + 1 : tokens;
+    const auto [low, high] = reach_of(args, i, 1);
     float* row = scores + r * s.score_stride;
     float* x = row + (low - key_begin);
     if (args.relative_bias != nullptr) add_relative_bias(args, i, low, x, high - low);
@@ -151,7 +115,7 @@ inline void attend_block(const AttentionArgs& args, const Scratch& s, std::size_
 }
 
 OCTAVO_INLINE void attention(const AttentionArgs& args) {
-  const Scratch s = scratch_layout(args.tokens, args.head_size);
+  const FloatScratch s = scratch_layout(args.tokens, args.head_size);
   pack_panels(args.k, 1, args.ld_k, args.head_size, args.tokens, args.scratch + s.k, 0,
               panels_of(args.tokens));
   pack_panels(args.v, args.ld_v, 1, args.tokens, args.head_size, args.scratch + s.v, 0,

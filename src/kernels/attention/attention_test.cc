@@ -1,5 +1,7 @@
 // Every attention row against double-precision loops. With s = the largest sum |scale q k| + |bias|
-// of a row and V = the largest |v|: |error| <= u (2 (head_size + 4) s + tokens + 16) V.
+// of a row and V = the largest |v|: |error| <= u (2 (head_size + 4) s + tokens + 16) V. The int8
+// rows may further err by V (exp(2 e) - 1 + tokens / 65535) + step / 2, where e is what rounding
+// queries and keys can do to a score, and step is that of the values' column.
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
@@ -61,6 +63,28 @@ struct ScratchMemory {
   GuardedFloats memory;
 };
 
+double absmax(const std::vector<float>& x, std::size_t first, std::size_t count,
+              std::size_t stride = 1) {
+  double top = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    top = std::max<double>(top, std::abs(x[first + i * stride]));
+  }
+  return top;
+}
+
+/// What rounding queries and keys (less their mean) to int8 can do to the score of i and j.
+double score_error(const Inputs& in, const std::vector<float>& centered, const Case& c,
+                   std::size_t i, std::size_t j) {
+  const double q_step = absmax(in.q, i * in.ld, c.head_size) / 127;
+  const double k_step = absmax(centered, j * in.ld, c.head_size) / 127;
+  double sum = 0;
+  for (std::size_t d = 0; d < c.head_size; ++d) {
+    sum += q_step / 2 * std::abs(centered[j * in.ld + d]) +
+           k_step / 2 * std::abs(in.q[i * in.ld + d]) + q_step * k_step / 4;
+  }
+  return sum / std::sqrt(double(c.head_size)) * 1.001;
+}
+
 void check(const AttentionKernel& kernel, const Case& c) {
   SCOPED_TRACE(testing::Message() << c.tokens << " tokens, head " << c.head_size << ", window "
                                   << c.window << ", radius " << c.radius);
@@ -71,6 +95,15 @@ void check(const AttentionKernel& kernel, const Case& c) {
   const AttentionArgs args =
       arguments(c, q.data(), k.data(), v.data(), bias.data(), in.ld, out.data(), scratch.data());
   kernel.run(args);
+  const bool int8 = kernel.type == AttentionType::kInt8;
+  std::vector<float> centered = in.k;
+  for (std::size_t d = 0; d < c.head_size; ++d) {
+    double sum = 0;
+    for (std::size_t j = 0; j < c.tokens; ++j) sum += in.k[j * in.ld + d];
+    for (std::size_t j = 0; j < c.tokens; ++j) {
+      centered[j * in.ld + d] -= float(sum / double(c.tokens));
+    }
+  }
   std::vector<double> p(c.tokens), want(c.head_size);
   for (std::size_t i = 0; i < c.tokens; ++i) {
     if (c.tokens > 200 && i % 37 != 0 && i + 3 < c.tokens) continue;
@@ -105,9 +138,17 @@ void check(const AttentionKernel& kernel, const Case& c) {
         largest = std::max<double>(largest, std::abs(in.v[j * in.ld + d]));
       }
     }
-    const double bound =
-        kUnit * largest * (2 * double(c.head_size + 4) * spread + double(high - low) + 16);
+    double rounding = 0;
+    for (std::size_t j = low; j < high && int8; ++j) {
+      rounding = std::max(rounding, score_error(in, centered, c, i, j));
+    }
     for (std::size_t d = 0; d < c.head_size; ++d) {
+      double bound =
+          kUnit * largest * (2 * double(c.head_size + 4) * spread + double(high - low) + 16);
+      if (int8) {
+        bound += largest * (std::expm1(2 * rounding) + double(high - low) / 65535) +
+                 absmax(in.v, d, c.tokens, in.ld) / 254 * 1.001;
+      }
       ASSERT_NEAR(out.data()[i * in.ld + d], want[d], bound) << i << ", " << d;
     }
     for (std::size_t d = c.head_size; d < in.ld && i + 1 < c.tokens; ++d) {
@@ -205,6 +246,7 @@ TEST(Attention, SameBitsWhateverTheStridesAndTheScratch) {
 
 TEST(Attention, MaskedKeysHaveProbabilityZero) {
   each([](const AttentionKernel& kernel) {
+    if (kernel.type == AttentionType::kInt8) return;  // their scales are of the whole sequence
     const Case c{.tokens = 90, .head_size = 16, .window = 4};
     Inputs in = make(c);
     std::vector<float> out(in.q.size()), again(in.q.size());
@@ -254,10 +296,16 @@ TEST(Attention, ScratchGrowsWithTheSequence) {
 }
 
 TEST(Attention, ChoiceFollowsTheInstructionSets) {
-  EXPECT_EQ(choose_attention(0).name, "attention_f32_portable");
+  using enum AttentionType;
+  EXPECT_EQ(choose_attention(kFloat32, 0).name, "attention_f32_portable");
+  EXPECT_EQ(choose_attention(kInt8, 0).name, "attention_f32_portable");
 #if defined(__x86_64__)
-  EXPECT_EQ(choose_attention(kIsaAvx2).name, "attention_f32_avx2");
-  EXPECT_EQ(choose_attention(kIsaAvx2 | kIsaAvx512).name, "attention_f32_avx512");
+  constexpr IsaMask kAll512 = kIsaAvx2 | kIsaAvx512 | kIsaAvx512Vnni;
+  EXPECT_EQ(choose_attention(kFloat32, kIsaAvx2).name, "attention_f32_avx2");
+  EXPECT_EQ(choose_attention(kFloat32, kAll512).name, "attention_f32_avx512");
+  EXPECT_EQ(choose_attention(kInt8, kIsaAvx2 | kIsaAvx512).name, "attention_f32_avx512");
+  EXPECT_EQ(choose_attention(kInt8, kIsaAvx2 | kIsaAvxVnni).name, "attention_int8_avx_vnni");
+  EXPECT_EQ(choose_attention(kInt8, kAll512).name, "attention_int8_avx512_vnni");
 #endif
 }
 

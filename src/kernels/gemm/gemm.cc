@@ -1,8 +1,6 @@
 // The table of packed products.
 #include "kernels/gemm/gemm.h"
 
-#include <algorithm>
-
 #include "kernels/choose.h"
 
 namespace octavo::kernels {
@@ -24,10 +22,7 @@ std::span<const GemmKernel> gemm_kernels() {
 }
 
 std::span<const GemmKernel> gemm_kernels(GemmType type) {
-  const auto rows = gemm_kernels();
-  const auto is_type = [type](const GemmKernel& row) { return row.type == type; };
-  const auto first = std::find_if(rows.begin(), rows.end(), is_type);
-  return {first, std::find_if_not(first, rows.end(), is_type)};
+  return rows_of_type(gemm_kernels(), type);
 }
 
 const GemmKernel& choose_gemm(GemmType type, IsaMask isa) {

@@ -87,6 +87,25 @@ OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
                    _mm_packus_epi32(_mm256_castsi256_si128(out), _mm256_extracti128_si256(out, 1)));
 }
 
+OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
+  const __m256i low = _mm256_set1_epi32(0xff);
+  const auto byte = [low](Vec x) { return _mm256_and_si256(_mm256_cvtps_epi32(x), low); };
+  const __m256i front = _mm256_or_si256(byte(a), _mm256_slli_epi32(byte(b), 8));
+  const __m256i back =
+      _mm256_or_si256(_mm256_slli_epi32(byte(c), 16), _mm256_slli_epi32(_mm256_cvtps_epi32(d), 24));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_or_si256(front, back));
+}
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x) {
+  const __m256i ints = _mm256_cvtps_epi32(x), mask = _mm256_set1_epi32(0xff);
+  const auto store_bytes = [](std::uint8_t* p, __m256i bytes) {
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  };
+  store_bytes(high, _mm256_srli_epi32(ints, 8));
+  store_bytes(low, _mm256_and_si256(ints, mask));
+}
+
 OCTAVO_INLINE float reduce_add(Vec x) {
   __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   a = _mm_add_ps(a, _mm_movehl_ps(a, a));

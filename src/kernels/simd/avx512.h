@@ -11,6 +11,8 @@
 //   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
 //   load_int(p, minus)            int32 differences as floats
 //   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127
+//   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ... (not portable)
+//   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes (not portable)
 //   store_bf16(p, x)              rounded to nearest even
 //   reduce_add, reduce_max        in a fixed order
 //   transpose_block               kWidth x kWidth floats
@@ -89,6 +91,21 @@ OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   const __m512i out = _mm512_mask_blend_epi32(nan, rounded, quiet);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtepi32_epi16(_mm512_srli_epi32(out, 16)));
+}
+
+OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
+  const __m512i low = _mm512_set1_epi32(0xff);
+  const auto byte = [low](Vec x) { return _mm512_and_si512(_mm512_cvtps_epi32(x), low); };
+  const __m512i front = _mm512_or_si512(byte(a), _mm512_slli_epi32(byte(b), 8));
+  const __m512i back =
+      _mm512_or_si512(_mm512_slli_epi32(byte(c), 16), _mm512_slli_epi32(_mm512_cvtps_epi32(d), 24));
+  _mm512_storeu_si512(p, _mm512_or_si512(front, back));
+}
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x) {
+  const __m512i ints = _mm512_cvtps_epi32(x);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(high),
+                   _mm512_cvtepi32_epi8(_mm512_srli_epi32(ints, 8)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(ints));
 }
 
 OCTAVO_INLINE float reduce_add(Vec x) {

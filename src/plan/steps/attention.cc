@@ -1,6 +1,7 @@
 #include "plan/steps/attention.h"
 
-#include "kernels/attention/attention.h"
+#include <algorithm>
+
 #include "plan/steps/reason.h"
 
 namespace octavo::plan {
@@ -11,8 +12,11 @@ class Attention final : public Step {
   Attention(AttentionSpec spec, IsaMask isa)
       : spec_(std::move(spec)),
         head_size_(spec_.q.width / spec_.heads),
-        kernel_(kernels::choose_attention(isa)),
-        reason_(reason_for(kernels::attention_kernels(), kernel_, isa)) {}
+        kernel_(kernels::choose_attention(spec_.type, isa)),
+        float_kernel_(kernels::choose_attention(kernels::AttentionType::kFloat32, isa)),
+        reason_(reason_for(kernels::attention_kernels(kernel_.type), kernel_, isa)) {
+    if (kernel_.type != spec_.type) reason_ = "this instruction set has no int8 row; " + reason_;
+  }
 
   void run(const RunState& state) const noexcept override {
     const Matrix q = state.matrix(spec_.q), k = state.matrix(spec_.k), v = state.matrix(spec_.v);
@@ -39,7 +43,7 @@ class Attention final : public Step {
         args.relative_bias = spec_.relative_bias->data<float>().data() + head * distances;
         args.radius = distances / 2;
       }
-      kernel_.run(args);
+      (args.tokens > kernels::kMaxInt8Tokens ? float_kernel_ : kernel_).run(args);
     });
   }
   StepInfo info() const override {
@@ -65,13 +69,15 @@ class Attention final : public Step {
     return 2 * pairs * static_cast<double>(spec_.q.width);
   }
   std::size_t scratch_floats(std::size_t longest) const noexcept override {
-    return kernel_.scratch_floats(longest, head_size_);
+    const std::size_t usual = kernel_.scratch_floats(longest, head_size_);
+    if (longest <= kernels::kMaxInt8Tokens) return usual;
+    return std::max(usual, float_kernel_.scratch_floats(longest, head_size_));
   }
 
  private:
   AttentionSpec spec_;
   std::size_t head_size_;
-  const kernels::AttentionKernel& kernel_;
+  const kernels::AttentionKernel &kernel_, &float_kernel_;
   std::string reason_;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/cpu.h"
+#include "kernels/attention/attention.h"
 #include "plan/step.h"
 #include "tensor/tensor.h"
 
@@ -18,6 +19,7 @@ struct AttentionSpec {
   float scale;
   std::size_t local_window = 0;         // 0: global
   std::optional<Tensor> relative_bias;  // float32 [heads, 2 * radius + 1]
+  kernels::AttentionType type = kernels::AttentionType::kFloat32;
 };
 std::unique_ptr<Step> make_attention(AttentionSpec spec, IsaMask isa);
 

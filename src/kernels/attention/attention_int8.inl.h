@@ -1,0 +1,330 @@
+// Attention with int8 products. Include after a Vec header and the header of a Dot (gemm/gemm.inl.h
+// says what that is).
+//
+// Scratch: K in groups of 16 keys, quads along the head, with a scale and a sum a key; V in groups
+// of 16 columns, quads along the keys, with a scale a column; then a block of kQueries queries as
+// bytes, their scores, and their P as high and low bytes.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/attention/rows.inl.h"
+
+namespace octavo::kernels {
+namespace {
+
+constexpr std::size_t kQueries = 24;
+
+OCTAVO_INLINE std::size_t align_up(std::size_t n, std::size_t step) {
+  return (n + step - 1) / step * step;
+}
+
+// Offsets in bytes; every part begins on a cache line.
+struct Int8Scratch {
+  std::size_t head_quads, key_quads;                 // quads of a group of K, of V
+  std::size_t query_stride, score_stride, p_stride;  // bytes, floats, bytes
+  std::size_t k, k_scale, k_sum, v, v_scale, mean, query, scores, high, low, sums, bytes;
+};
+
+OCTAVO_INLINE Int8Scratch int8_scratch(std::size_t tokens, std::size_t head_size) {
+  Int8Scratch s;
+  s.head_quads = (head_size + 3) / 4;
+  s.key_quads = (tokens + 3) / 4;
+  const std::size_t keys = align_up(tokens, kTileRows), columns = align_up(head_size, kTileRows);
+  s.query_stride = align_up(4 * s.head_quads, kTileBytes);
+  s.score_stride = spread_stride(keys);
+  s.p_stride = spread_stride(keys / 4 + kTileRows) * 4;
+  std::size_t at = 0;
+  const auto take = [&at](std::size_t bytes) {
+    const std::size_t from = at;
+    at += align_up(bytes, kTileBytes);
+    return from;
+  };
+  s.k = take(keys * s.head_quads * 4);
+  s.k_scale = take(keys * sizeof(float));
+  s.k_sum = take(keys * sizeof(std::int32_t));
+  s.v = take(columns * s.key_quads * 4);
+  s.v_scale = take(columns * sizeof(float));
+  s.mean = take(columns * sizeof(float));
+  s.query = take(kQueries * s.query_stride);
+  s.scores = take(kQueries * s.score_stride * sizeof(float));
+  s.high = take(kQueries * s.p_stride);
+  s.low = take(kQueries * s.p_stride);
+  s.sums = take(kQueries * 2 * columns * sizeof(std::int32_t));
+  s.bytes = at;
+  return s;
+}
+
+// kRows rows of bytes times kGroups groups: sums of (r, g * 16 + j) at sums[r * ld + g * 16 + j].
+template <class Dot, std::size_t kRows, std::size_t kGroups>
+OCTAVO_INLINE void dot_block(const std::byte* a, std::size_t lda, const std::byte* b,
+                             std::size_t group_bytes, std::size_t quads, std::int32_t* sums,
+                             std::size_t ld) {
+  constexpr std::size_t kAccs = kTileRows / Dot::kColumns;
+  typename Dot::Acc acc[kRows][kGroups * kAccs];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::zero();
+  }
+  for (std::size_t quad = 0; quad < quads; ++quad, a += 4, b += kTileBytes) {
+    typename Dot::B y[kGroups * kAccs];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kGroups * kAccs; ++v) {
+      y[v] = Dot::load_b(b + v / kAccs * group_bytes + v % kAccs * Dot::kColumns * 4);
+    }
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const typename Dot::A x = Dot::broadcast_a(a + r * lda);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      Dot::store_sums(acc[r] + g * kAccs, sums + r * ld + g * kTileRows);
+    }
+  }
+}
+
+// All rows times all groups. Rows past `rows` of the last block are computed and not used: the
+// buffers hold a multiple of kRows rows.
+template <class Dot>
+__attribute__((noinline)) void dot_rows(const std::byte* a, std::size_t lda, const std::byte* b,
+                                        std::size_t group_bytes, std::size_t quads,
+                                        std::size_t rows, std::size_t groups, std::int32_t* sums,
+                                        std::size_t ld) {
+  constexpr std::size_t kGroups = Dot::kAttentionGroups, kRows = Dot::kAttentionRows;
+  static_assert(kQueries % kRows == 0);
+  std::size_t g = 0;
+  for (; g + kGroups <= groups; g += kGroups) {
+    for (std::size_t r = 0; r < rows; r += kRows) {
+      dot_block<Dot, kRows, kGroups>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
+                                     sums + r * ld + g * kTileRows, ld);
+    }
+  }
+  for (; g < groups; ++g) {
+    for (std::size_t r = 0; r < rows; r += kRows) {
+      dot_block<Dot, kRows, 1>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
+                               sums + r * ld + g * kTileRows, ld);
+    }
+  }
+}
+
+OCTAVO_INLINE std::size_t at_most(std::size_t n) { return n < kWidth ? n : kWidth; }
+
+// A NaN or an infinity makes the scale NaN, and with it all that the row touches.
+struct RowScale {
+  float scale, inverse;
+};
+OCTAVO_INLINE RowScale row_scale(float top) {
+  const bool finite = top < __builtin_inff();
+  return {finite ? top / 127.0f : __builtin_nanf(""), finite && top > 1e-30f ? 127.0f / top : 0.0f};
+}
+
+// x - mean of a row as bytes + 128, zeros up to a whole vector; returns the scale.
+OCTAVO_INLINE float quantize_row(const float* x, const float* mean, std::size_t size,
+                                 std::uint8_t* out) {
+  Vec top = set(0.0f), poison = set(0.0f);
+  for (std::size_t p = 0; p < size; p += kWidth) {
+    Vec v = load_partial(x + p, at_most(size - p));
+    if (mean != nullptr) v = v - load(mean + p);
+    top = max(abs(v), top);
+    poison += v * set(0.0f);
+  }
+  const RowScale s = row_scale(reduce_max(top) + reduce_add(poison));
+  const Vec scale = set(s.inverse);
+  for (std::size_t p = 0; p < size; p += kWidth) {
+    Vec v = load_partial(x + p, at_most(size - p));
+    if (mean != nullptr) v = v - load(mean + p);
+    store_u8(out + p, v * scale);
+  }
+  return s.scale;
+}
+
+inline void pack_keys(const AttentionArgs& args, const Int8Scratch& s, std::byte* scratch) {
+  const std::size_t size = args.head_size;
+  auto* mean = reinterpret_cast<float*>(scratch + s.mean);
+  auto* scales = reinterpret_cast<float*>(scratch + s.k_scale);
+  auto* sums = reinterpret_cast<std::int32_t*>(scratch + s.k_sum);
+  const Vec share = set(1.0f / static_cast<float>(args.tokens));
+  for (std::size_t p = 0; p < align_up(size, kTileRows); p += kWidth) {
+    Vec sum = set(0.0f);
+    if (p < size) {
+      for (std::size_t j = 0; j < args.tokens; ++j) {
+        sum += load_partial(args.k + j * args.ld_k + p, at_most(size - p));
+      }
+    }
+    store(mean + p, sum * share);
+  }
+  auto* row = reinterpret_cast<std::uint8_t*>(scratch + s.query);
+  for (std::size_t j = 0; j < args.tokens; ++j) {
+    std::byte* to = scratch + s.k + j / kTileRows * s.head_quads * kTileBytes + j % kTileRows * 4;
+    std::int32_t sum = 0;
+    scales[j] = quantize_row(args.k + j * args.ld_k, mean, size, row);
+    for (std::size_t quad = 0; quad < s.head_quads; ++quad, to += kTileBytes) {
+      std::int8_t four[4];
+      for (std::size_t i = 0; i < 4; ++i) {
+        four[i] = static_cast<std::int8_t>(row[4 * quad + i] - 128);
+        sum += four[i];
+      }
+      std::memcpy(to, four, sizeof four);
+    }
+    sums[j] = 128 * sum;
+  }
+}
+
+inline void pack_values(const AttentionArgs& args, const Int8Scratch& s, std::byte* scratch) {
+  auto* scales = reinterpret_cast<float*>(scratch + s.v_scale);
+  const std::size_t size = args.head_size, tokens = args.tokens;
+  for (std::size_t p = 0; p < align_up(size, kTileRows); p += kWidth) {
+    const std::size_t left = p < size ? at_most(size - p) : 0;
+    const auto row = [&](std::size_t j) {
+      return j < tokens ? load_partial(args.v + j * args.ld_v + p, left) : set(0.0f);
+    };
+    Vec top = set(0.0f), poison = set(0.0f);
+    for (std::size_t j = 0; j < tokens; ++j) {
+      const Vec v = row(j);
+      top = max(abs(v), top);
+      poison += v * set(0.0f);
+    }
+    top += poison;
+    alignas(64) float inverse[kWidth];
+    store(inverse, top);
+    for (std::size_t i = 0; i < kWidth; ++i) {
+      const RowScale scale = row_scale(inverse[i]);
+      scales[p + i] = scale.scale;
+      inverse[i] = scale.inverse;
+    }
+    const Vec factor = load(inverse);
+    std::byte* to = scratch + s.v + p / kTileRows * s.key_quads * kTileBytes + p % kTileRows * 4;
+    for (std::size_t quad = 0; quad < s.key_quads; ++quad, to += kTileBytes) {
+      store_quads(to, row(4 * quad) * factor, row(4 * quad + 1) * factor,
+                  row(4 * quad + 2) * factor, row(4 * quad + 3) * factor);
+    }
+  }
+}
+
+// x[0, count): int32 sums become scores.
+OCTAVO_INLINE void scale_scores(const Int8Scratch& s, const std::byte* scratch, float query_scale,
+                                std::size_t first, float* x, std::size_t count) {
+  const auto* scales = reinterpret_cast<const float*>(scratch + s.k_scale) + first;
+  const auto* sums = reinterpret_cast<const std::int32_t*>(scratch + s.k_sum) + first;
+  const auto* ints = reinterpret_cast<const std::int32_t*>(x);
+  const Vec factor = set(query_scale);
+  std::size_t p = 0;
+  for (; p + kWidth <= count; p += kWidth) {
+    store(x + p, load_int(ints + p, sums + p) * (load(scales + p) * factor));
+  }
+  for (; p < count; ++p) {
+    x[p] = static_cast<float>(ints[p] - sums[p]) * (scales[p] * query_scale);
+  }
+}
+
+// exp(x - top) * 65535 as bytes; returns the sum of what was stored. Bytes to the end of the last
+// vector are written, 0 from count on.
+OCTAVO_INLINE float quantize_exponentials(const float* x, std::size_t count, float top,
+                                          std::uint8_t* high, std::uint8_t* low) {
+  const Vec shift = set(top), steps = set(65535.0f);
+  Vec sum0 = set(0.0f), sum1 = sum0;
+  std::size_t p = 0;
+  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
+    const Vec e0 = round_even(exp(load(x + p) - shift) * steps);
+    const Vec e1 = round_even(exp(load(x + p + kWidth) - shift) * steps);
+    store_u16_halves(high + p, low + p, e0);
+    store_u16_halves(high + p + kWidth, low + p + kWidth, e1);
+    sum0 += e0;
+    sum1 += e1;
+  }
+  for (; p < count; p += kWidth) {
+    const std::size_t left = at_most(count - p);
+    const Vec e = round_even(keep_first(exp(load_partial(x + p, left) - shift), left) * steps);
+    store_u16_halves(high + p, low + p, e);
+    sum0 += e;
+  }
+  return reduce_add(sum0 + sum1);
+}
+
+template <class Dot>
+void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::size_t first,
+                       std::size_t rows) {
+  auto* scratch = reinterpret_cast<std::byte*>(args.scratch);
+  const std::size_t size = args.head_size;
+  const Reach block = reach_of(args, first, rows);
+  const std::size_t key_begin = block.low / kTileRows * kTileRows;
+
+  auto* query = reinterpret_cast<std::uint8_t*>(scratch + s.query);
+  float query_scale[kQueries];
+  for (std::size_t r = 0; r < rows; ++r) {
+    query_scale[r] =
+        quantize_row(args.q + (first + r) * args.ld_q, nullptr, size, query + r * s.query_stride) *
+        args.scale;
+  }
+  auto* scores = reinterpret_cast<float*>(scratch + s.scores);
+  const std::size_t group_bytes = s.head_quads * kTileBytes;
+  dot_rows<Dot>(scratch + s.query, s.query_stride,
+                scratch + s.k + key_begin / kTileRows * group_bytes, group_bytes, s.head_quads,
+                rows, (block.high - key_begin + kTileRows - 1) / kTileRows,
+                reinterpret_cast<std::int32_t*>(scores), s.score_stride);
+
+  auto* high_bytes = reinterpret_cast<std::uint8_t*>(scratch + s.high);
+  auto* low_bytes = reinterpret_cast<std::uint8_t*>(scratch + s.low);
+  const std::size_t quads = (block.high - key_begin + 3) / 4;
+  float inverse[kQueries];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto [low, high] = reach_of(args, first + r, 1);
+    const std::size_t skip = low - key_begin, count = high - low;
+    float* x = scores + r * s.score_stride + skip;
+    scale_scores(s, scratch, query_scale[r], low, x, count);
+    if (args.relative_bias != nullptr) add_relative_bias(args, first + r, low, x, count);
+    std::uint8_t *ph = high_bytes + r * s.p_stride, *pl = low_bytes + r * s.p_stride;
+    inverse[r] = 1.0f / quantize_exponentials(x, count, row_max(x, count), ph + skip, pl + skip);
+    for (std::size_t p = 0; p < skip; ++p) ph[p] = pl[p] = 0;
+    for (std::size_t p = skip + count; p < 4 * quads; ++p) ph[p] = pl[p] = 0;
+  }
+
+  const std::size_t columns = align_up(size, kTileRows), ld = 2 * columns;
+  auto* sums = reinterpret_cast<std::int32_t*>(scratch + s.sums);
+  const std::byte* v = scratch + s.v + key_begin / 4 * kTileBytes;
+  for (const bool is_low : {false, true}) {
+    dot_rows<Dot>(scratch + (is_low ? s.low : s.high), s.p_stride, v, s.key_quads * kTileBytes,
+                  quads, rows, columns / kTileRows, sums + (is_low ? columns : 0), ld);
+  }
+  const auto* scales = reinterpret_cast<const float*>(scratch + s.v_scale);
+  alignas(64) const std::int32_t zeros[kWidth] = {};
+  for (std::size_t r = 0; r < rows; ++r) {
+    const Vec factor = set(inverse[r]);
+    float* out = args.out + (first + r) * args.ld_out;
+    for (std::size_t p = 0; p < size; p += kWidth) {
+      const std::int32_t* at = sums + r * ld + p;
+      const Vec sum = fma(load_int(at, zeros), set(256.0f), load_int(at + columns, zeros));
+      store_partial(out + p, sum * (load(scales + p) * factor), at_most(size - p));
+    }
+  }
+}
+
+template <class Dot>
+OCTAVO_INLINE void attention_int8(const AttentionArgs& args) {
+  const Int8Scratch s = int8_scratch(args.tokens, args.head_size);
+  auto* scratch = reinterpret_cast<std::byte*>(args.scratch);
+  pack_keys(args, s, scratch);
+  pack_values(args, s, scratch);
+  for (std::size_t first = 0; first < args.tokens; first += kQueries) {
+    const std::size_t left = args.tokens - first;
+    attend_int8_block<Dot>(args, s, first, left < kQueries ? left : kQueries);
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
+
+// Defines the functions that kernels.inc names, in octavo::kernels::space.
+#define OCTAVO_DEFINE_ATTENTION_INT8(space, Dot)                                        \
+  namespace octavo::kernels::space {                                                    \
+  std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept {   \
+    return int8_scratch(tokens, head_size).bytes / sizeof(float);                       \
+  }                                                                                     \
+  void attention_run(const AttentionArgs& args) noexcept { attention_int8<Dot>(args); } \
+  }

@@ -1,0 +1,57 @@
+// What the attention kernels share of a row of scores. Include after one of the Vec headers.
+#pragma once
+
+#include "kernels/attention/attention.h"
+#include "kernels/simd/math.inl.h"
+
+namespace octavo::kernels {
+namespace {
+
+// Rows an odd number of cache lines apart fall into different sets of the cache.
+OCTAVO_INLINE std::size_t spread_stride(std::size_t floats) {
+  return ((floats + 15) / 16 | 1) * 16;
+}
+
+// The keys that query i sees.
+struct Reach {
+  std::size_t low, high;
+};
+OCTAVO_INLINE Reach reach_of(const AttentionArgs& args, std::size_t first, std::size_t rows) {
+  const std::size_t window = args.window, tokens = args.tokens, last = first + rows;
+  return {first > window ? first - window : 0,
+          window < tokens && last + window < tokens ? last + window : tokens};
+}
+
+// x[0, count) += bias[clamp(j - i)] for keys j = first, first + 1, ... of query i.
+OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, std::size_t first,
+                                     float* x, std::size_t count) {
+  const float* bias = args.relative_bias;
+  const std::size_t radius = args.radius;
+  std::size_t p = 0;
+  for (; p < count && first + p + radius < i; ++p) x[p] += bias[0];
+  std::size_t inner = first + p < i + radius + 1 ? i + radius + 1 - (first + p) : 0;
+  if (inner > count - p) inner = count - p;
+  const float* from = bias + (radius + first + p - i);
+  const std::size_t end = p + inner;
+  for (; p + kWidth <= end; p += kWidth, from += kWidth) store(x + p, load(x + p) + load(from));
+  if (p < end) {
+    store_partial(x + p, load_partial(x + p, end - p) + load_partial(from, end - p), end - p);
+  }
+  for (p = end; p < count; ++p) x[p] += bias[2 * radius];
+}
+
+OCTAVO_INLINE float row_max(const float* x, std::size_t count) {
+  std::size_t p = 0;
+  Vec top0 = set(-__builtin_inff()), top1 = top0;
+  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
+    top0 = max(load(x + p), top0);
+    top1 = max(load(x + p + kWidth), top1);
+  }
+  for (; p + kWidth <= count; p += kWidth) top0 = max(load(x + p), top0);
+  float top = reduce_max(max(top0, top1));
+  for (; p < count; ++p) top = x[p] > top ? x[p] : top;
+  return top;
+}
+
+}  // namespace
+}  // namespace octavo::kernels
