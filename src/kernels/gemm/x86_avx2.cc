@@ -36,16 +36,18 @@ struct DotMadd {
   }
 };
 
-// The same sums with both operands widened beforehand: B once for all rows, A once for a slab of B.
-// A widened tile keeps the order of the bytes.
-constexpr std::size_t kWideK = 8192;  // longer K takes DotMadd
-constexpr std::size_t kWideRows = 6;
-constexpr std::size_t kWideSlab = std::size_t{1} << 16;  // int16 of B, if a group is not longer
+// The same sums with both operands widened beforehand, part by part: B once for a chunk of rows, A
+// once for a slab of B. A widened tile keeps the order of the bytes.
+constexpr std::size_t kWideRows = 6, kWideChunk = 128;
+constexpr std::size_t kWideTiles = 16;  // along K
+constexpr std::size_t kWideGroups = 6;
+constexpr std::size_t kWideLd = kWideGroups * kTileRows;  // of the sums
 
+// Eight columns; b is the first quad of them. The sums of more K are added when `more`.
 template <std::size_t kRows>
 __attribute__((noinline)) void wide_block(const std::int16_t* a, std::size_t row_stride,
                                           const std::int16_t* b, std::size_t quads,
-                                          std::int32_t* sums) {
+                                          std::int32_t* sums, bool more) {
   __m256i acc[kRows][2];
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_si256();
@@ -64,57 +66,80 @@ __attribute__((noinline)) void wide_block(const std::int16_t* a, std::size_t row
   }
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kRows; ++r) {
-    const __m256i eight = _mm256_hadd_epi32(acc[r][0], acc[r][1]);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(sums + r * kTileRows),
-                       _mm256_permute4x64_epi64(eight, 0xd8));
+    auto* to = reinterpret_cast<__m256i*>(sums + r * kWideLd);
+    __m256i eight = _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[r][0], acc[r][1]), 0xd8);
+    if (more) eight = _mm256_add_epi32(eight, _mm256_load_si256(to));
+    _mm256_store_si256(to, eight);
   }
 }
 
 OCTAVO_INLINE void wide_rows(std::size_t rows, const std::int16_t* a, std::size_t row_stride,
-                             const std::int16_t* b, std::size_t quads, std::int32_t* sums) {
+                             const std::int16_t* b, std::size_t quads, std::int32_t* sums,
+                             bool more) {
   static constexpr decltype(&wide_block<1>) kFunctions[] = {
       wide_block<1>, wide_block<2>, wide_block<3>, wide_block<4>, wide_block<5>, wide_block<6>};
-  kFunctions[rows - 1](a, row_stride, b, quads, sums);
-  kFunctions[rows - 1](a, row_stride, b + 32, quads, sums + 8);
+  kFunctions[rows - 1](a, row_stride, b, quads, sums, more);
+  kFunctions[rows - 1](a, row_stride, b + 32, quads, sums + 8, more);
 }
 
-OCTAVO_INLINE void gemm_wide(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
-                             std::size_t first_group, std::size_t last_group) {
-  const std::size_t tiles = gemm_tiles(GemmType::kInt8, args.k), quads = tiles * kQuads;
-  const std::size_t group_size = quads * kTileBytes, row_size = quads * 4;
-  if (row_size > kWideK || last_row - first_row < kWideRows) {
-    return gemm<DotMadd>(args, first_row, last_row, first_group, last_group);
+// 64 bytes of a row, unsigned.
+OCTAVO_INLINE void widen_row(const std::byte* from, std::int16_t* to) {
+#pragma GCC unroll 4
+  for (std::size_t p = 0; p < kTileBytes; p += 16) {
+    const __m128i x = _mm_load_si128(reinterpret_cast<const __m128i*>(from + p));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to + p), _mm256_cvtepu8_epi16(x));
   }
-  alignas(64) std::int16_t wide_a[kWideRows * kWideK],
-      wide_b[kWideSlab > 16 * kWideK ? kWideSlab : 16 * kWideK];
-  alignas(64) std::int32_t sums[kWideRows * kTileRows];
-  std::size_t slab = kWideSlab / (group_size + 1);
-  if (slab == 0) slab = 1;
-  for (std::size_t group = first_group; group < last_group; group += slab) {
-    const std::size_t groups = last_group - group < slab ? last_group - group : slab;
-    const std::byte* b = args.b + group * group_size;
-    for (std::size_t p = 0; p < groups * group_size; p += 16) {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(wide_b + p), DotMadd::load_b(b + p));
+}
+
+// Rows [first_row, last_row), at most kWideChunk, and at most kWideGroups groups.
+OCTAVO_INLINE void gemm_wide_slab(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
+                                  std::size_t group, std::size_t groups) {
+  alignas(64) std::int16_t wide_a[kWideRows * kWideTiles * kTileBytes];
+  alignas(64) std::int16_t wide_b[kWideGroups * kWideTiles * kTileSize];
+  alignas(64) std::int32_t sums[kWideChunk * kWideLd];
+  const std::size_t tiles = gemm_tiles(GemmType::kInt8, args.k);
+  std::size_t first = 0, end = 0;  // tiles
+  do {
+    end = tiles - first < kWideTiles ? tiles : first + kWideTiles;
+    const std::size_t count = end - first, row_stride = count * kTileBytes;
+    for (std::size_t g = 0; g < groups; ++g) {
+      const std::byte* b = args.b + ((group + g) * tiles + first) * kTileSize;
+      std::int16_t* to = wide_b + g * count * kTileSize;
+      for (std::size_t p = 0; p < count * kTileSize; p += 16) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to + p), DotMadd::load_b(b + p));
+      }
     }
     std::size_t blocks = (last_row - first_row + kWideRows - 1) / kWideRows;
     for (std::size_t row = first_row; row < last_row; --blocks) {
       const std::size_t take = (last_row - row + blocks - 1) / blocks;
       for (std::size_t r = 0; r < take; ++r) {
         const std::byte* a = args.a + gemm_row_offset(row + r, tiles * kTileBytes);
-        for (std::size_t tile = 0; tile < tiles; ++tile, a += kTileSize) {
-          for (std::size_t p = 0; p < kTileBytes; p += 16) {
-            const __m256i x =
-                _mm256_cvtepu8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(a + p)));
-            _mm256_store_si256(
-                reinterpret_cast<__m256i*>(wide_a + r * row_size + tile * kTileBytes + p), x);
-          }
+        for (std::size_t tile = first; tile < end; ++tile) {
+          widen_row(a + tile * kTileSize, wide_a + r * row_stride + (tile - first) * kTileBytes);
         }
       }
+      std::int32_t* to = sums + (row - first_row) * kWideLd;
       for (std::size_t g = 0; g < groups; ++g) {
-        wide_rows(take, wide_a, row_size, wide_b + g * group_size, quads, sums);
-        finish_block(args, sums, kTileRows, row, take, group + g, 1);
+        wide_rows(take, wide_a, row_stride, wide_b + g * count * kTileSize, count * kQuads,
+                  to + g * kTileRows, first != 0);
       }
+      if (end == tiles) finish_block(args, to, kWideLd, row, take, group, groups);
       row += take;
+    }
+    first = end;
+  } while (first < tiles);
+}
+
+OCTAVO_INLINE void gemm_wide(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
+                             std::size_t first_group, std::size_t last_group) {
+  if (last_row - first_row < kWideRows) {
+    return gemm<DotMadd>(args, first_row, last_row, first_group, last_group);
+  }
+  for (std::size_t row = first_row; row < last_row; row += kWideChunk) {
+    const std::size_t end = last_row - row < kWideChunk ? last_row : row + kWideChunk;
+    for (std::size_t group = first_group; group < last_group; group += kWideGroups) {
+      const std::size_t left = last_group - group;
+      gemm_wide_slab(args, row, end, group, left < kWideGroups ? left : kWideGroups);
     }
   }
 }
