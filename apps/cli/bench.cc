@@ -36,7 +36,8 @@ Json to_json(const BenchmarkFigure& f) {
           {"tops", positive(f.operations_per_second / 1e12)},
           {"peak_tops", positive(f.peak_operations_per_second / 1e12)},
           {"share_of_peak", positive(f.share_of_peak)},
-          {"limit_ms", positive(f.limit_ms)}};
+          {"limit_ms", positive(f.limit_ms)},
+          {"weights_ms", positive(f.weights_ms)}};
 }
 
 Json to_json(const MachinePeaks& peaks) {

@@ -61,6 +61,9 @@ struct BenchmarkFigure {
   /// that the model computes in a wider type.
   double peak_operations_per_second = 0;
   double share_of_peak = 0, limit_ms = 0;  // limit: the run at the peak
+  /// Reading the packed weights of the linear layers once, at the bandwidth of the memory; 0 when
+  /// that was not measured. What the caches keep from run to run need not be read.
+  double weights_ms = 0;
 };
 
 /// Two precisions over the rounds of a case: time of `a` / time of `b`, a ratio of medians a round.

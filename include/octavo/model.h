@@ -84,6 +84,9 @@ class Model {
   std::vector<StepTime> profile(std::size_t batch, std::size_t tokens, double min_seconds);
   /// Of the linear layers and of attention in such a run; 0 when the model has no plan.
   double multiply_adds(std::size_t batch, std::size_t tokens) const;
+  /// Bytes of packed weights that every run reads: those of the linear layers, not the tables that
+  /// tokens look up; 0 when the model has no plan.
+  std::size_t linear_weight_bytes() const;
   /// The longest sequence; nothing when nothing limits it.
   std::optional<std::size_t> max_tokens() const;
 

@@ -345,6 +345,18 @@ double Model::multiply_adds(std::size_t batch, std::size_t tokens) const {
   return plan->multiply_adds({.ids = ids, .type_ids = {}, .starts = starts});
 }
 
+std::size_t Model::linear_weight_bytes() const {
+  const plan::Plan* plan = impl_->runner->plan();
+  if (plan == nullptr) return 0;
+  constexpr std::int32_t kId[] = {0}, kStarts[] = {0, 1};
+  std::size_t out = 0;
+  for (const auto& step : plan->steps()) {
+    const bool product = step->multiply_adds({.ids = kId, .type_ids = {}, .starts = kStarts}) > 0;
+    if (product) out += step->weight_bytes();
+  }
+  return out;
+}
+
 std::optional<std::size_t> Model::max_tokens() const { return impl_->runner->token_limit(); }
 
 }  // namespace octavo

@@ -146,6 +146,7 @@ class Look(unittest.TestCase):
         for part in ("<h2>Figures</h2>", "<h2>Limits of this machine</h2>", "<h2>Machine</h2>", "--cases 1x8,1x16,2x16,4x16"):
             self.assertIn(part, text)
         self.assertIsNone(re.search(r"<script|src=|href=|url\(", text))
+        self.assertIn("weights ms", text)
         before = set(os.listdir(os.path.dirname(page)))
         self.assertEqual(octavo("bench", embedder(), "--report", path("none/speed.html"), "--cases", "1x8", "--min-time", "0").returncode, 3)
         self.assertEqual(set(os.listdir(os.path.dirname(page))), before)

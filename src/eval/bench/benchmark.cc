@@ -81,7 +81,10 @@ BenchmarkFigure figure_of(const BenchmarkCase& what, const std::string& precisio
   return out;
 }
 
-void hold_to_peak(BenchmarkFigure& figure, const MachinePeaks& peaks) {
+void hold_to_peak(BenchmarkFigure& figure, const MachinePeaks& peaks, std::size_t weight_bytes) {
+  if (!peaks.memory.empty())
+    figure.weights_ms =
+        1e3 * static_cast<double>(weight_bytes) / peaks.memory.back().bytes_per_second;
   const ComputePeak* peak = peaks.find(figure.precision);
   if (figure.multiply_adds == 0 || peak == nullptr) return;
   figure.peak_operations_per_second = peak->operations_per_second;
@@ -200,7 +203,10 @@ BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& 
     if (entrants.size() > 1) out.comparisons.push_back(eval::compare(what, out.precisions, rounds));
   }
   raise_peaks(out.peaks, peaks_for(options, out.threads, false));
-  for (BenchmarkFigure& figure : out.figures) hold_to_peak(figure, out.peaks);
+  for (std::size_t i = 0; i < out.figures.size(); ++i) {
+    hold_to_peak(out.figures[i], out.peaks,
+                 entrants[i % entrants.size()].model.linear_weight_bytes());
+  }
   return out;
 }
 

@@ -97,19 +97,22 @@ void add_figures(eval::HtmlPage& page, const BenchmarkResult& result) {
   page.paragraph(
       "Random token ids, every text of full length. TOPS counts two operations for every "
       "multiply-add of the linear layers and of attention; its limit is the peak of the precision, "
-      "also for what the model computes in a wider type.");
+      "also for what the model computes in a wider type. Weights: reading those of the linear "
+      "layers "
+      "once from memory, which bounds a run of few tokens unless the caches keep them.");
   Rows rows;
   for (const BenchmarkFigure& f : result.figures) {
     const bool counted = f.multiply_adds > 0 && f.peak_operations_per_second > 0;
     rows.push_back({case_text(f.what), f.precision, ms_text(f.median_ms),
                     interval_text(f.ci95_ms, ms_text), counted ? ms_text(f.limit_ms) : "",
-                    ms_text(f.min_ms), ms_text(f.p90_ms), std::to_string(f.runs),
-                    grouped(f.tokens_per_second), counted ? tera(f.operations_per_second) : "",
+                    f.weights_ms > 0 ? ms_text(f.weights_ms) : "", ms_text(f.min_ms),
+                    ms_text(f.p90_ms), std::to_string(f.runs), grouped(f.tokens_per_second),
+                    counted ? tera(f.operations_per_second) : "",
                     counted ? tera(f.peak_operations_per_second) : "",
                     counted ? percent(f.share_of_peak) : ""});
   }
-  page.table({"texts x tokens", "precision", "median ms", "95 % interval", "limit ms", "min ms",
-              "p90 ms", "runs", "tokens/s", "TOPS", "limit TOPS", "share of limit"},
+  page.table({"texts x tokens", "precision", "median ms", "95 % interval", "limit ms", "weights ms",
+              "min ms", "p90 ms", "runs", "tokens/s", "TOPS", "limit TOPS", "share of limit"},
              rows);
 }
 

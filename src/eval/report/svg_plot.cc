@@ -16,7 +16,7 @@ constexpr double kWidth = 440, kHeight = 280, kLeft = 58, kRight = 14, kTop = 42
 constexpr double kLegendRow = 18;
 constexpr std::size_t kFewTicks = 8;
 constexpr double kMark = 3.5, kSmallMark = 1.5;
-constexpr std::size_t kFewPoints = 40;  // more of them get small marks
+constexpr std::size_t kFewPoints = 40;  // more of them get small marks, and bars without ends
 
 bool drawable(const Plot& plot, const PlotPoint& p) {
   return std::isfinite(p.x) && std::isfinite(p.y) && (!plot.log_x || p.x > 0) &&
@@ -46,7 +46,7 @@ std::vector<double> x_ticks(const Plot& plot, std::vector<double> xs, const Axis
 
 std::string draw_series(const Plot& plot, const PlotSeries& series, const Axis& x, const Axis& y) {
   std::string path, marks;
-  const double radius = series.points.size() <= kFewPoints ? kMark : kSmallMark;
+  const bool few = series.points.size() <= kFewPoints;
   for (const PlotPoint& p : series.points) {
     if (!drawable(plot, p)) continue;
     const double px = x.place(p.x), py = y.place(p.y);
@@ -55,12 +55,15 @@ std::string draw_series(const Plot& plot, const PlotSeries& series, const Axis& 
     const auto inside = [&](double v) { return std::isfinite(v) && (!plot.log_y || v > 0); };
     if (p.low && p.high && inside(*p.low) && inside(*p.high)) {
       const double top = y.place(*p.high), bottom = y.place(*p.low);
-      marks += line(px, top, px, bottom, "bar") + line(px - 3, top, px + 3, top, "bar") +
-               line(px - 3, bottom, px + 3, bottom, "bar");
+      marks += line(px, top, px, bottom, "bar");
+      if (few) {
+        marks +=
+            line(px - 3, top, px + 3, top, "bar") + line(px - 3, bottom, px + 3, bottom, "bar");
+      }
     }
     marks += fmt::format(
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"mark\"><title>{}</title></circle>\n",
-        px, py, radius,
+        px, py, few ? kMark : kSmallMark,
         escape(fmt::format("{}, {} {}: {:.4g} {}", series.name, plot.x_label, tick_label(p.x), p.y,
                            plot.y_label)));
   }
