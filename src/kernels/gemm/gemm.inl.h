@@ -28,7 +28,7 @@ __attribute__((noinline)) void gemm_block(const std::byte* a, const std::byte* b
   }
   const std::size_t group_bytes = tiles * kTileSize;
   for (std::size_t tile = 0; tile < tiles; ++tile, a += kTileSize, b += kTileSize) {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (std::size_t quad = 0; quad < kQuads; ++quad) {
       typename Dot::B y[kGroups * kAccs];
 #pragma GCC unroll 16
@@ -87,9 +87,9 @@ OCTAVO_INLINE RowsFunction<Dot> rows_function(std::size_t rows, std::index_seque
   return kFunctions[rows - 1];
 }
 
-// Bytes of B that stay in the first cache while rows pass by, and how many rows at a time, whose
-// bytes stay in the second.
-constexpr std::size_t kSlabBytes = std::size_t{40} << 10;
+// Bytes of B that stay in the second cache while rows pass by, and how many rows at a time, whose
+// bytes stay there too.
+constexpr std::size_t kSlabBytes = std::size_t{256} << 10;
 constexpr std::size_t kChunkRows = 256;
 
 template <class Dot>
