@@ -42,8 +42,9 @@ struct PeakOptions {
 
 /// Best of many short runs each. A peak of a precision is that of the strongest loop that `isa`
 /// allows; bf16 without an instruction for it is computed in float32. The buffer for memory is
-/// twice the last-level cache, but at most a quarter of the memory that is available. Throws
-/// kInvalidArgument for unknown names, and kIo when memory is refused.
+/// twice the last-level cache, but at most a quarter of the memory that is available. Where every
+/// core is used, each thread stays on its own meanwhile. Throws kInvalidArgument for unknown names,
+/// and kIo when memory is refused.
 MachinePeaks measure_peaks(const PeakOptions& options = {});
 
 }  // namespace octavo

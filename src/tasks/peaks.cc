@@ -1,9 +1,11 @@
 #include "octavo/peaks.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
+#include <atomic>
+#include <thread>
 
 #include "base/cpu.h"
 #include "base/thread_pool.h"
@@ -32,6 +34,41 @@ std::size_t memory_buffer_bytes() {
   return std::min(std::max(2 * cache, kLeast), inspect_system().memory_available_bytes / 4);
 }
 
+/// While it lives, every thread of a pool that has as many of them as this process may use cores
+/// stays on a core of its own; else two may share one while another is idle. With fewer threads the
+/// choice is the system's: it knows which cores are halves of one.
+class OneThreadACore {
+ public:
+  explicit OneThreadACore(ThreadPool& pool) {
+    if (::sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    std::vector<int> cores;
+    for (int i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &before_)) cores.push_back(i);
+    }
+    if (static_cast<int>(cores.size()) != pool.size()) return;
+    pinned_ = true;
+    std::atomic<int> arrived{0};
+    pool.parallel_for(cores.size(), [&](std::size_t, int worker) {
+      cpu_set_t own;
+      CPU_ZERO(&own);
+      CPU_SET(cores[static_cast<std::size_t>(worker)], &own);
+      ::sched_setaffinity(0, sizeof own, &own);
+      // Nobody takes a second turn: all meet here.
+      arrived.fetch_add(1);
+      while (arrived.load() < pool.size()) std::this_thread::yield();
+    });
+  }
+  ~OneThreadACore() {
+    if (pinned_) ::sched_setaffinity(0, sizeof before_, &before_);  // the caller; the pool ends
+  }
+  OneThreadACore(const OneThreadACore&) = delete;
+  OneThreadACore& operator=(const OneThreadACore&) = delete;
+
+ private:
+  cpu_set_t before_;
+  bool pinned_ = false;
+};
+
 }  // namespace
 
 const ComputePeak* MachinePeaks::find(std::string_view precision) const {
@@ -45,6 +82,7 @@ const ComputePeak* MachinePeaks::find(std::string_view precision) const {
 MachinePeaks measure_peaks(const PeakOptions& options) {
   const IsaMask isa = parse_isa(options.isa, detect_isa());
   ThreadPool pool(options.threads);
+  const OneThreadACore pinned(pool);
   MachinePeaks out;
   out.threads = pool.size();
   std::vector<ThreadPool*> pools;

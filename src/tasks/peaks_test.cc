@@ -1,6 +1,7 @@
 #include "octavo/peaks.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include "base/cpu.h"
 #include "octavo/error.h"
@@ -49,6 +50,18 @@ TEST(MachinePeaks, KeepsToTheInstructionSetsAllowed) {
   for (const ComputePeak& peak : measure_peaks(options).compute) {
     if (peak.name.find("amx") == std::string::npos) continue;
     EXPECT_NE(detect_isa() & (kIsaAmxInt8 | kIsaAmxBf16), 0u) << peak.name;
+  }
+}
+
+TEST(MachinePeaks, LeavesTheThreadWhereItMayRun) {
+  cpu_set_t before, after;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  PeakOptions options = quick();
+  for (const int threads : {1, 2, 0, CPU_COUNT(&before)}) {
+    options.threads = threads;
+    measure_peaks(options);
+    ASSERT_EQ(::sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_TRUE(CPU_EQUAL(&before, &after)) << threads;
   }
 }
 

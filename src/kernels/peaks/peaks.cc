@@ -46,8 +46,8 @@ double time_of(Body&& body) {
 
 // A piece is long beside the clock and the pool, short beside the time slices of other programs;
 // several a thread, so that a thread that wakes late leaves its share to the others.
-constexpr double kPieceSeconds = 100e-6;
-constexpr std::size_t kPiecesPerThread = 8;
+constexpr double kPieceSeconds = 40e-6;
+constexpr std::size_t kPiecesPerThread = 5;
 
 }  // namespace
 
