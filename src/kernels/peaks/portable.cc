@@ -35,13 +35,18 @@ void peak_int8(std::size_t steps) noexcept {
 }
 
 void read_bytes(const std::byte* data, std::size_t size) noexcept {
-  const auto* words = reinterpret_cast<const Ints*>(data);
-  Ints acc[kChains] = {};
-  for (std::size_t i = 0; i + kChains <= size / sizeof(Ints); i += kChains) {
-#pragma GCC unroll 8
-    for (int c = 0; c < kChains; ++c) acc[c] |= words[i + static_cast<std::size_t>(c)];
+  constexpr std::size_t kAhead = 4096, kLine = 64;
+  Ints a{}, b{}, c{}, d{};
+  for (std::size_t at = 0; at + kLine <= size; at += kLine) {
+    __builtin_prefetch(data + at + kAhead);
+    const auto* words = reinterpret_cast<const Ints*>(data + at);
+    a |= words[0];
+    b |= words[1];
+    c |= words[2];
+    d |= words[3];
   }
-  for (const Ints& x : acc) asm volatile("" : : "m"(x));
+  a |= b | c | d;
+  asm volatile("" : : "m"(a));
 }
 
 }  // namespace octavo::kernels::portable
