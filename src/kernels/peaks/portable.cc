@@ -5,7 +5,7 @@ namespace octavo::kernels::portable {
 namespace {
 typedef float Floats __attribute__((vector_size(16)));
 typedef int Ints __attribute__((vector_size(16)));
-typedef short Shorts __attribute__((vector_size(16)));
+typedef unsigned short Shorts __attribute__((vector_size(16)));
 constexpr int kChains = 8;
 }  // namespace
 
