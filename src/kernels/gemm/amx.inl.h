@@ -128,7 +128,7 @@ class AmxGemm {
   void block(std::size_t row, std::size_t rows, std::size_t group) {
     const std::byte* a = args_.a + gemm_row_offset(row, tiles_ * kTileBytes);
     const std::byte* b = args_.b + group * block_bytes_;
-    const std::size_t share = waiting_.rows / (tiles_ + 1) + 1;
+    const std::size_t share = tiles_ == 0 ? 0 : (waiting_.rows + tiles_ - 1) / tiles_;
     zero<kATiles, kBTiles>();
     for (std::size_t tile = 0; tile < tiles_; ++tile, a += kTileSize, b += kTileSize) {
       multiply<kATiles, kBTiles>(a, b);

@@ -5,8 +5,8 @@
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/simd/math.inl.h"
-#if defined(__AVX512F__)
-#include "kernels/gemm/gelu_avx512.inl.h"
+#if defined(__AVX2__)
+#include "kernels/gemm/gelu_table.inl.h"
 #endif
 
 namespace octavo::kernels {
@@ -16,7 +16,7 @@ constexpr std::size_t kMaxGroups = 8;  // groups a block takes at most
 
 template <Activation kActivation>
 OCTAVO_INLINE Vec finish_activation(Vec x) {
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   if constexpr (kActivation == Activation::kGeluErf) return gelu_by_table(x, kGeluErfTable);
   if constexpr (kActivation == Activation::kGeluTanh) return gelu_by_table(x, kGeluTanhTable);
 #endif
@@ -48,6 +48,13 @@ OCTAVO_INLINE void finish_columns(const GemmArgs& args, const Sum* sums, std::si
     }
     store(c, x);
   }
+}
+
+// The operands are rounded to 8 bits: gelu need not be closer than that by much.
+template <Activation kActivation>
+OCTAVO_INLINE Vec activate_sum(Vec x) {
+  if constexpr (kActivation == Activation::kGeluErf) return gelu_erf_coarse(x);
+  return activate<kActivation>(x);
 }
 
 // `rows` rows of `groups` groups of 16 columns, the sum of (r, j) at sums[r * ld + j].

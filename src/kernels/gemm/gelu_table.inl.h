@@ -1,12 +1,13 @@
-// GELU for the epilogue of products, where it takes more time than the sums it follows: by table
-// instead of exp. Include after kernels/simd/avx512.h.
+// GELU for the epilogue of products, where it would take more time than the sums it follows: by
+// table instead of exp. Include after kernels/simd/avx512.h or avx2.h.
 //
 //   gelu(x) = x / 2 + |x| h(t),   t = min(|x|, limit),   h(t) = Phi(t) - 1/2
 //
 // with Phi the normal distribution function (erf form) or its tanh form. h is a polynomial of
-// degree 5 in each of 16 intervals around multiples of limit / 15 (interpolation at Chebyshev
-// nodes; at the limit least squares with h = 1/2 fixed, so that gelu(x) is x or 0 beyond).
-// |error| <= 9e-8 |x|. A NaN stays a NaN. tests/tools/generate_gelu_table.py prints the tables.
+// degree 5 (16 lanes) or 7 (8 lanes) in each of as many intervals as a register has lanes, around
+// multiples of limit / (lanes - 1): interpolation at Chebyshev nodes; at the limit least squares
+// with h = 1/2 fixed, so that gelu(x) is x or 0 beyond. |error| <= 9e-8 |x|. A NaN stays a NaN.
+// tests/tools/generate_gelu_table.py prints the tables.
 #pragma once
 
 #include "kernels/matmul/matmul.h"
@@ -14,14 +15,17 @@
 namespace octavo::kernels {
 namespace {
 
+constexpr int kGeluDegree = kWidth == 16 ? 5 : 7;
+
 struct GeluTable {
   float intervals_per_unit, limit;
-  alignas(64) float coefficient[6][16];  // of u^0 to u^5, u the distance in intervals
+  alignas(64) float coefficient[kGeluDegree + 1][kWidth];  // of u^0, u^1, ..., u in intervals
 };
 
+#if defined(__AVX512F__)
 constexpr GeluTable kGeluErfTable = {
-    2.7777777f,
-    5.4f,
+    2.77777767f,
+    5.4000001f,
     {
         {1.05534331e-11f, 0.140576437f, 0.264237493f, 0.359928906f, 0.425066292f, 0.464069694f,
          0.484613657f, 0.494132251f, 0.498011619f, 0.499402344f, 0.499840885f, 0.499962538f,
@@ -47,7 +51,7 @@ constexpr GeluTable kGeluErfTable = {
          9.92681234e-05f},
     }};
 constexpr GeluTable kGeluTanhTable = {
-    2.857143f,
+    2.85714293f,
     5.25f,
     {
         {9.07747488e-12f, 0.136817694f, 0.257957339f, 0.352979034f, 0.419077188f, 0.459883064f,
@@ -74,18 +78,67 @@ constexpr GeluTable kGeluTanhTable = {
          2.24689156e-05f},
     }};
 
+OCTAVO_INLINE Vec look_up(const float* table, Vec interval) {
+  return _mm512_permutexvar_ps(_mm512_castps_si512(interval), load(table));
+}
+#else
+constexpr GeluTable kGeluErfTable = {
+    1.29629624f,
+    5.4000001f,
+    {
+        {-2.52425858e-12f, 0.279773533f, 0.438567281f, 0.489673972f, 0.498984694f, 0.499942631f,
+         0.499998152f, 0.5f},
+        {0.30775547f, 0.228549898f, 0.0936066508f, 0.0211437922f, 0.00263396208f, 0.000180961695f,
+         6.85668329e-06f, 2.63121024e-06f},
+        {-2.68384017e-08f, -0.0680051148f, -0.0557055995f, -0.018874079f, -0.003134934f,
+         -0.000269227661f, -1.22424572e-05f, 5.34408464e-05f},
+        {-0.0305238962f, -0.00917841867f, 0.0128160501f, 0.00913489051f, 0.00222624f,
+         0.000249079749f, 1.38897603e-05f, 0.000512203318f},
+        {-3.20736558e-06f, 0.00810782146f, 0.00171339174f, -0.00220499164f, -0.00101427617f,
+         -0.000158562456f, -1.11609161e-05f, 0.0025017648f},
+        {0.0027377021f, -0.000145548256f, -0.00155134103f, -2.82841866e-05f, 0.000284031063f,
+         7.21528922e-05f, 6.74301555e-06f, 0.00655138912f},
+        {-2.74355152e-05f, -0.000611640688f, 0.000160703334f, 0.000182397736f, -2.98360628e-05f,
+         -2.33235351e-05f, -3.27804196e-06f, 0.00873466861f},
+        {-0.000167433798f, 6.08717237e-05f, 7.98511974e-05f, -4.33157584e-05f, -9.52232222e-06f,
+         4.65596167e-06f, 1.14423619e-06f, 0.00465870649f},
+    }};
+constexpr GeluTable kGeluTanhTable = {
+    1.33333337f,
+    5.25f,
+    {
+        {-2.03061179e-12f, 0.27328074f, 0.433047712f, 0.487910509f, 0.498787522f, 0.499941528f,
+         0.499998868f, 0.5f},
+        {0.299206704f, 0.225657523f, 0.0973315388f, 0.0240013376f, 0.00319915777f, 0.00020196542f,
+         5.07729328e-06f, 6.05372406e-07f},
+        {-2.15849703e-08f, -0.0635420829f, -0.054388009f, -0.020297721f, -0.00377799454f,
+         -0.000322407344f, -1.06746302e-05f, 1.20461036e-05f},
+        {-0.0281891283f, -0.00909489207f, 0.0112741962f, 0.0090114437f, 0.00257767807f,
+         0.000312136253f, 1.40248849e-05f, 0.000116011593f},
+        {-2.57721263e-06f, 0.00730937533f, 0.00181728578f, -0.0018519765f, -0.00107575022f,
+         -0.00020124609f, -1.27890999e-05f, 0.000565969443f},
+        {0.00243126601f, -8.8072069e-05f, -0.00135649764f, -0.000113223919f, 0.000250447774f,
+         8.83415778e-05f, 8.55243434e-06f, 0.00148268568f},
+        {-2.19985995e-05f, -0.000541405287f, 0.000129261258f, 0.000157824586f, -9.60723992e-06f,
+         -2.49329078e-05f, -4.42417331e-06f, 0.00197650213f},
+        {-0.000145436221f, 5.20362046e-05f, 6.61604718e-05f, -3.0683681e-05f, -1.16673755e-05f,
+         3.3710844e-06f, 1.55424368e-06f, 0.00105437916f},
+    }};
+
+OCTAVO_INLINE Vec look_up(const float* table, Vec interval) {
+  return _mm256_permutevar8x32_ps(load(table), _mm256_castps_si256(interval));
+}
+#endif
+
 OCTAVO_INLINE Vec gelu_by_table(Vec x, const GeluTable& table) {
-  constexpr int kSmallerMagnitudeWithoutSign = 0b1010;
-  const Vec t = _mm512_range_ps(x, set(table.limit), kSmallerMagnitudeWithoutSign);
   // The interval's number is in the low bits of the sum.
   const Vec magic = set(8388608.0f), per_unit = set(table.intervals_per_unit);
-  const Vec shifted = fma(t, per_unit, magic);
-  const __m512i interval = _mm512_castps_si512(shifted);
-  const Vec u = _mm512_fmsub_ps(t, per_unit, shifted - magic);
-  Vec h = _mm512_permutexvar_ps(interval, load(table.coefficient[5]));
-#pragma GCC unroll 5
-  for (int power = 4; power >= 0; --power) {
-    h = fma(h, u, _mm512_permutexvar_ps(interval, load(table.coefficient[power])));
+  const Vec t = min(abs(x), set(table.limit)), interval = fma(t, per_unit, magic);
+  const Vec u = fma(t, per_unit, magic - interval);
+  Vec h = look_up(table.coefficient[kGeluDegree], interval);
+#pragma GCC unroll 8
+  for (int power = kGeluDegree - 1; power >= 0; --power) {
+    h = fma(h, u, look_up(table.coefficient[power], interval));
   }
   return fma(abs(x), h, x * set(0.5f));
 }
