@@ -350,7 +350,8 @@ std::string Embedder::digest() const {
   for (const Pooling pooling : impl_->poolings) text += " " + std::string(pooling_name(pooling));
   text += " normalize=" + std::to_string(impl_->normalize) +
           " max_length=" + std::to_string(impl_->max_length) +
-          " dimensions=" + std::to_string(dimensions()) + " fp32 " + isa();
+          " dimensions=" + std::to_string(dimensions()) + " " +
+          std::string(plan::precision_name(impl_->runner->precision())) + " " + isa();
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 

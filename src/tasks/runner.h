@@ -51,6 +51,7 @@ class Runner {
   std::optional<std::size_t> token_limit() const;  // the same, nothing for no limit
   ThreadPool& pool() const { return *pool_; }
   IsaMask isa() const { return isa_; }
+  plan::Precision precision() const { return precision_; }
 
  private:
   Rows rows_of(const Tensor& tensor, std::size_t tokens) const;
