@@ -50,13 +50,6 @@ OCTAVO_INLINE void finish_columns(const GemmArgs& args, const Sum* sums, std::si
   }
 }
 
-// The operands are rounded to 8 bits: gelu need not be closer than that by much.
-template <Activation kActivation>
-OCTAVO_INLINE Vec activate_sum(Vec x) {
-  if constexpr (kActivation == Activation::kGeluErf) return gelu_erf_coarse(x);
-  return activate<kActivation>(x);
-}
-
 // `rows` rows of `groups` groups of 16 columns, the sum of (r, j) at sums[r * ld + j].
 template <Activation kActivation, bool kResidual, class Sum>
 OCTAVO_INLINE void finish(const GemmArgs& args, const Sum* sums, std::size_t ld, std::size_t row,

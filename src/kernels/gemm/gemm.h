@@ -9,8 +9,8 @@
 //          alone. |error| <= (k + 2) u sum |a b| with u = 2^-24; AMX and AVX-512 BF16 take
 //          denormals for zeros.
 //
-// Activations are within 3e-7, gelu within 6e-5. The same row gives the same bits alone and in any
-// batch.
+// GELU is within 2e-7 |x| (simd/README.md has the others). The same row gives the same bits alone
+// and in any batch.
 #pragma once
 
 #include <cstddef>

@@ -127,7 +127,6 @@ class GemmProblem {
     if (c_.activation != Activation::kNone) {
       y = activate(y);
       error = 1.2 * error + 1e-6 * std::max(1.0, std::abs(y));  // no slope is above 1.13
-      if (c_.activation == Activation::kGeluErf) error += 6e-5;
     }
     if (c_.residual) y += residual_.data()[i * ldc() + j];
     return {y, error + 2 * kUnit * std::abs(y)};
