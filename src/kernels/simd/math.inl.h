@@ -4,7 +4,6 @@
 //   erf       absolute error 2.5e-7
 //   tanh      absolute error 2.5e-7, relative 1e-6 near 0
 //   sigmoid   absolute error 2.5e-7
-//   gelu_erf_coarse  absolute error 6e-5
 // A NaN stays a NaN.
 #pragma once
 
@@ -71,24 +70,6 @@ OCTAVO_INLINE Vec sigmoid(Vec x) { return set(1.0f) / (set(1.0f) + exp(set(0.0f)
 OCTAVO_INLINE Vec gelu_erf(Vec x) {
   const Vec half = x * set(0.5f);
   return fma(half, erf(x * set(0.70710678118654752f)), half);
-}
-
-// Absolute error 6e-5: for results that are rounded to 8 bits next. erf(x / sqrt(2)) as an odd
-// minimax polynomial up to |x| = 4.2, where it is made to reach 1.
-OCTAVO_INLINE Vec gelu_erf_coarse(Vec x) {
-  const Vec t = max(set(-4.2f), min(set(4.2f), x)), s = t * t;
-  Vec p = set(1.2244981e-10f);
-  p = fma(p, s, set(-1.1450481e-8f));
-  p = fma(p, s, set(4.7439289e-7f));
-  p = fma(p, s, set(-1.1615455e-5f));
-  p = fma(p, s, set(1.9005720e-4f));
-  p = fma(p, s, set(-2.2334447e-3f));
-  p = fma(p, s, set(1.9676484e-2f));
-  p = fma(p, s, set(-1.3274544e-1f));
-  p = fma(p, s, set(7.9782742e-1f));
-  const Vec erf = max(set(-1.0f), min(set(1.0f), p * t));
-  const Vec half = x * set(0.5f);
-  return fma(half, erf, half);
 }
 
 OCTAVO_INLINE Vec gelu_tanh(Vec x) {
