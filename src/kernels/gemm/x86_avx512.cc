@@ -4,6 +4,7 @@
 //
 #include "kernels/gemm/dot_avx512.inl.h"
 #include "kernels/gemm/gemm.inl.h"
+#include "kernels/gemm/wide.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -35,6 +36,30 @@ struct DotMadd {
   }
 };
 
+struct Wide512 {
+  using Register = __m512i;
+  static constexpr std::size_t kRows = 12, kLanes = 32;
+  OCTAVO_INLINE static Register zero() { return _mm512_setzero_si512(); }
+  OCTAVO_INLINE static Register load(const std::int16_t* p) { return _mm512_load_si512(p); }
+  OCTAVO_INLINE static void store(std::int16_t* p, Register x) { _mm512_store_si512(p, x); }
+  OCTAVO_INLINE static Register broadcast(std::int64_t four) { return _mm512_set1_epi64(four); }
+  OCTAVO_INLINE static Register dot(Register acc, Register a, Register b) {
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+  }
+  OCTAVO_INLINE static Register widen_signed(const std::byte* p) { return DotMadd::load_b(p); }
+  OCTAVO_INLINE static Register widen_unsigned(const std::byte* p) {
+    return _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  OCTAVO_INLINE static void store_sums(Register low, Register high, std::int32_t* to, bool more) {
+    alignas(64) std::int32_t sums[kTileRows];
+    const Register both[2] = {low, high};
+    DotMadd::store_sums(both, sums);
+    __m512i x = _mm512_load_si512(sums);
+    if (more) x = _mm512_add_epi32(x, _mm512_load_si512(to));
+    _mm512_store_si512(to, x);
+  }
+};
+
 struct Pair {
   __m512 low, high;
 };
@@ -60,6 +85,11 @@ struct DotWiden : DotAvx512Float {
 }  // namespace
 }  // namespace octavo::kernels
 
-OCTAVO_DEFINE_GEMM(avx512_int8, DotMadd)
+namespace octavo::kernels::avx512_int8 {
+void gemm_run(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
+              std::size_t first_group, std::size_t last_group) noexcept {
+  gemm_wide<Wide512, DotMadd>(args, first_row, last_row, first_group, last_group);
+}
+}  // namespace octavo::kernels::avx512_int8
 OCTAVO_DEFINE_GEMM(avx512_bf16e, DotWiden)
 #endif
