@@ -44,7 +44,7 @@ struct GemmKernel {
   GemmType type;
   IsaMask isa;
   /// Rows [first_row, last_row), first_row a multiple of 16, and groups of 16 columns
-  /// [first_group, last_group) of C.
+  /// [first_group, last_group) of C. Blocks fill best with rows by 32 and groups by 6.
   void (*run)(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
               std::size_t first_group, std::size_t last_group) noexcept;
 };

@@ -7,7 +7,8 @@
 namespace octavo::kernels {
 namespace {
 
-// The intrinsics take tile numbers as text, and gcc's _tile_loadconfig is said to read 8 bytes.
+// The intrinsics take tile numbers as text, and gcc 12's _tile_loadconfig names only the first 8
+// bytes of what it reads.
 struct AmxTiles {
   OCTAVO_INLINE static void configure(const TileConfig& config) {
     asm volatile("ldtilecfg %0" ::"m"(config));
