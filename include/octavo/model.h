@@ -51,12 +51,18 @@ struct ModelSummary {
   std::string graph_text;  // the graph in text form (only when asked)
 };
 
-/// Where the time of a run goes, for `octavo profile`.
 struct StepTime {
   PlanStep step;
   double seconds = 0;        // of one run, summed over the threads that worked on it
   double multiply_adds = 0;  // of matrix products, in one run
   std::size_t weight_bytes = 0;
+};
+
+/// Where the time of a run goes, for `octavo profile`.
+struct RunProfile {
+  double seconds = 0;  // of one run from begin to end, on average
+  std::size_t runs = 0;
+  std::vector<StepTime> steps;  // in plan order
 };
 
 class Model {
@@ -79,9 +85,9 @@ class Model {
   /// do not count.
   std::vector<double> time_runs(std::size_t batch, std::size_t tokens, double min_seconds,
                                 std::size_t min_runs = 3);
-  /// As time_runs(), with the time of every step of the plan on average, in plan order. Throws
-  /// Error(kUnsupported) when the model has no plan.
-  std::vector<StepTime> profile(std::size_t batch, std::size_t tokens, double min_seconds);
+  /// As time_runs(), with the time of every step of the plan on average. Threads that share a step
+  /// wait for each other within its time. Throws Error(kUnsupported) when the model has no plan.
+  RunProfile profile(std::size_t batch, std::size_t tokens, double min_seconds);
   /// Of the linear layers and of attention in such a run; 0 when the model has no plan.
   double multiply_adds(std::size_t batch, std::size_t tokens) const;
   /// Bytes of packed weights that every run reads: those of the linear layers, not the tables that

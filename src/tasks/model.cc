@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <random>
 
 #include "ir/text.h"
@@ -316,24 +317,29 @@ std::vector<double> Model::time_runs(std::size_t batch, std::size_t tokens, doub
   return impl_->time_runs(batch, tokens, min_seconds, min_runs, nullptr);
 }
 
-std::vector<StepTime> Model::profile(std::size_t batch, std::size_t tokens, double min_seconds) {
+RunProfile Model::profile(std::size_t batch, std::size_t tokens, double min_seconds) {
   const plan::Plan* plan = impl_->runner->plan();
   if (plan == nullptr) {
-    throw Error(ErrorCode::kUnsupported,
-                {.message = "the model has no plan to profile", .found = impl_->runner->note()});
+    throw Error(ErrorCode::kUnsupported, {.message = "the model has no plan to profile",
+                                          .file = impl_->summary.path,
+                                          .found = impl_->runner->note(),
+                                          .fix = "octavo bench times it as a whole"});
   }
   const std::vector<const plan::Step*> steps = plan->steps();
   plan::StepClock clock(steps.size());
-  const std::size_t runs = impl_->time_runs(batch, tokens, min_seconds, 3, &clock).size();
+  const std::vector<double> times = impl_->time_runs(batch, tokens, min_seconds, 3, &clock);
+  RunProfile out;
+  out.runs = times.size();
+  const auto runs = static_cast<double>(out.runs);
+  out.seconds = std::accumulate(times.begin(), times.end(), 0.0) * 1e-3 / runs;
   const std::vector<std::int32_t> starts = even_starts(batch, tokens), ids(batch * tokens);
   const plan::PackedBatch packed{.ids = ids, .type_ids = {}, .starts = starts};
-  std::vector<StepTime> out;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    out.push_back({.step = to_plan_step(steps[i]->info()),
-                   .seconds = static_cast<double>(clock.nanoseconds(steps[i]->id)) * 1e-9 /
-                              static_cast<double>(runs),
-                   .multiply_adds = steps[i]->multiply_adds(packed),
-                   .weight_bytes = steps[i]->weight_bytes()});
+    out.steps.push_back(
+        {.step = to_plan_step(steps[i]->info()),
+         .seconds = static_cast<double>(clock.nanoseconds(steps[i]->id)) * 1e-9 / runs,
+         .multiply_adds = steps[i]->multiply_adds(packed),
+         .weight_bytes = steps[i]->weight_bytes()});
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "eval/bench/compare.h"
+#include "eval/bench/raise_peaks.h"
 #include "eval/bench/statistics.h"
 #include "octavo/error.h"
 #include "octavo/model.h"
@@ -101,17 +102,6 @@ MachinePeaks peaks_for(const BenchmarkOptions& options, int threads, bool every)
   return measure_peaks(wanted);
 }
 
-/// Other programs can only take from a peak: what another measurement reached was possible too.
-void raise_peaks(MachinePeaks& peaks, const MachinePeaks& again) {
-  for (ComputePeak& peak : peaks.compute) {
-    for (const ComputePeak& other : again.compute) {
-      if (other.name == peak.name && other.threads == peak.threads)
-        peak.operations_per_second =
-            std::max(peak.operations_per_second, other.operations_per_second);
-    }
-  }
-}
-
 }  // namespace
 
 std::vector<BenchmarkCase> parse_benchmark_cases(std::string_view list) {
@@ -202,7 +192,7 @@ BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& 
     }
     if (entrants.size() > 1) out.comparisons.push_back(eval::compare(what, out.precisions, rounds));
   }
-  raise_peaks(out.peaks, peaks_for(options, out.threads, false));
+  eval::raise_peaks(out.peaks, peaks_for(options, out.threads, false));
   for (std::size_t i = 0; i < out.figures.size(); ++i) {
     hold_to_peak(out.figures[i], out.peaks,
                  entrants[i % entrants.size()].model.linear_weight_bytes());

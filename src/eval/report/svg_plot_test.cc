@@ -1,4 +1,4 @@
-// Ticks, labels and the markup of charts; a small reader holds it to well-formed XML.
+// Ticks, labels and the markup of charts; well_formed.h holds it to well-formed XML.
 #include "eval/report/svg_plot.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "eval/report/html_page.h"
+#include "eval/report/well_formed.h"
 
 namespace octavo::eval {
 namespace {
@@ -53,36 +54,6 @@ TEST(Ticks, LabelsAreShort) {
 TEST(Escape, LeavesNoMarkup) {
   EXPECT_EQ(escape("a<b> & \"c\" 'd'"), "a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;");
   EXPECT_EQ(escape(std::string_view("\0\x1f\n", 3)), "\xEF\xBF\xBD\xEF\xBF\xBD\n");
-}
-
-/// Elements open and close in turn, attributes are quoted, every & is a known reference.
-bool well_formed(const std::string& xml) {
-  std::vector<std::string> open;
-  for (std::size_t at = 0; at < xml.size();) {
-    if (xml[at] == '&') {
-      const std::string name = xml.substr(at, xml.find(';', at) - at);
-      if (name != "&amp" && name != "&lt" && name != "&gt" && name != "&quot" && name != "&#39")
-        return false;
-    }
-    if (xml[at] != '<') {
-      ++at;
-      continue;
-    }
-    const std::size_t end = xml.find('>', at);
-    if (end == std::string::npos) return false;
-    const std::string tag = xml.substr(at + 1, end - at - 1);
-    if (tag.find('<') != std::string::npos) return false;
-    if (std::count(tag.begin(), tag.end(), '"') % 2 != 0) return false;
-    const std::string name = tag.substr(0, tag.find_first_of(" /", 1));
-    if (tag[0] == '/') {
-      if (open.empty() || "/" + open.back() != tag) return false;
-      open.pop_back();
-    } else if (tag.back() != '/') {
-      open.push_back(name);
-    }
-    at = end + 1;
-  }
-  return open.empty();
 }
 
 std::size_t count(const std::string& text, std::string_view part) {
