@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "octavo/error.h"
 
@@ -30,6 +31,16 @@ Buffer::Buffer(std::size_t size) : size_(size) {
   if (size >= kHugePage) ::madvise(data_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
 
-Buffer::~Buffer() { std::free(data_); }
+Buffer::Buffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
+    : data_(const_cast<std::byte*>(bytes.data())), size_(bytes.size()), owner_(std::move(owner)) {}
+
+std::shared_ptr<const Buffer> Buffer::view(std::span<const std::byte> bytes,
+                                           std::shared_ptr<const void> owner) {
+  return std::shared_ptr<const Buffer>(new Buffer(bytes, std::move(owner)));
+}
+
+Buffer::~Buffer() {
+  if (owner_ == nullptr) std::free(data_);
+}
 
 }  // namespace octavo

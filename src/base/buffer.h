@@ -1,4 +1,5 @@
-// Owned, 64-byte aligned memory; large buffers ask for huge pages.
+// Owned, 64-byte aligned memory; large buffers ask for huge pages. Or a read-only view of memory
+// that something else owns, such as a mapped file.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,9 @@ class Buffer {
  public:
   /// `size` bytes, uninitialised. Throws Error(kIo) when memory is refused.
   explicit Buffer(std::size_t size);
+  /// `bytes`, which `owner` keeps alive; nothing is copied, and nothing may be written.
+  static std::shared_ptr<const Buffer> view(std::span<const std::byte> bytes,
+                                            std::shared_ptr<const void> owner);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -22,8 +26,11 @@ class Buffer {
   std::span<std::byte> bytes() { return {data_, size_}; }
 
  private:
+  Buffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::shared_ptr<const void> owner_;  // of a view
 };
 
 }  // namespace octavo

@@ -172,7 +172,8 @@ std::string read_text_file(const std::string& path) {
 
 void write_file_atomically(const std::string& path,
                            const std::function<void(std::ostream&)>& write) {
-  const std::string temporary = path + ".tmp-" + std::to_string(::getpid());
+  const std::string temporary =
+      path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(::gettid());
   const auto fail = [&](int error) {
     ::unlink(temporary.c_str());
     throw Error(ErrorCode::kIo,

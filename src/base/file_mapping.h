@@ -1,0 +1,42 @@
+// A file mapped for reading, on huge pages where the file system and the kernel have them. Only for
+// files of our own that are replaced by renaming: a foreign file could shrink under the mapping.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/file.h"
+
+namespace octavo {
+
+class FileMapping {
+ public:
+  /// Sections of a file begin at multiples of it, so that they can lie on huge pages.
+  static constexpr std::size_t kAlignment = std::size_t{2} << 20;
+
+  /// Maps the whole file, from a multiple of kAlignment. Throws Error(kIo).
+  FileMapping(const FileDescriptor& file, const std::string& path);
+  ~FileMapping();
+  FileMapping(const FileMapping&) = delete;
+  FileMapping& operator=(const FileMapping&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  /// Makes the pages of a section, which begins at a multiple of kAlignment, present now. False
+  /// when they are not on huge pages.
+  bool load(std::size_t offset, std::size_t size) const;
+  /// Says that single rows of a section are read here and there.
+  void expect_random(std::size_t offset, std::size_t size) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Lets the kernel forget its copy of a synced file's bytes: the next load() then reads them into
+/// huge pages.
+void drop_from_cache(const FileDescriptor& file, std::size_t offset, std::size_t size);
+
+}  // namespace octavo
