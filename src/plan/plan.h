@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "ir/graph.h"
+#include "plan/plan_file.h"
 #include "plan/precision.h"
 #include "plan/step.h"
 
@@ -42,6 +43,13 @@ class Plan {
   /// padded.
   static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
                                      Precision precision = Precision::kFp32);
+
+  /// Writes all that load() needs, to be the last of the file. The plan must live until
+  /// writer.write() is done.
+  void save(PlanWriter& writer) const;
+  /// The plan that save() wrote, with kernels chosen for `isa`. Throws Error(kInvalidFile) where
+  /// the bytes make no plan, or one for kernels with another layout of weights.
+  static std::unique_ptr<Plan> load(PlanReader& reader, IsaMask isa);
 
   /// Throws Error(kInvalidArgument) when an id has no row in its table or a sequence is longer than
   /// the positions.

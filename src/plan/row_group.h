@@ -16,6 +16,8 @@ class RowGroup final : public Step {
 
   void run(const RunState& state) const noexcept override;
   StepInfo info() const override { return {}; }
+  std::string_view kind() const override { return {}; }
+  void save(PlanWriter&) const override {}  // files hold the steps; groups are made of them anew
   std::vector<BufferId> reads() const override;
   std::vector<BufferId> writes() const override;
   std::size_t weight_bytes() const override;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -17,6 +18,8 @@ namespace octavo::plan {
 enum class Layout { kToken, kSequence };
 
 using BufferId = std::int32_t;
+
+class PlanWriter;  // plan_file.h
 
 /// Columns [offset, offset + width) of a buffer of the arena.
 struct View {
@@ -158,6 +161,9 @@ class Step {
   /// Rows [first, last) on this thread; `first` is a multiple of 16. Only for row-wise steps.
   virtual void run_rows(const RunState&, std::size_t, std::size_t) const noexcept {}
   virtual StepInfo info() const = 0;
+  /// Its row in the table of step_kinds.cc, which has the function that reads what save() writes.
+  virtual std::string_view kind() const = 0;
+  virtual void save(PlanWriter& writer) const = 0;
   /// Buffers it reads and writes, for the memory plan.
   virtual std::vector<BufferId> reads() const = 0;
   virtual std::vector<BufferId> writes() const = 0;

@@ -7,6 +7,11 @@
 namespace octavo::plan {
 namespace {
 
+void fields(auto& archive, auto& spec) {
+  archive(spec.name, spec.q, spec.k, spec.v, spec.y, spec.heads, spec.scale, spec.local_window,
+          spec.relative_bias, spec.type);
+}
+
 class Attention final : public Step {
  public:
   Attention(AttentionSpec spec, IsaMask isa)
@@ -54,6 +59,8 @@ class Attention final : public Step {
             "tokens x " + std::to_string(spec_.heads) + " heads of " + std::to_string(head_size_),
             std::string(kernel_.name), reason_};
   }
+  std::string_view kind() const override { return "attention"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
   std::vector<BufferId> reads() const override {
     return {spec_.q.buffer, spec_.k.buffer, spec_.v.buffer};
   }
@@ -85,6 +92,23 @@ class Attention final : public Step {
 
 std::unique_ptr<Step> make_attention(AttentionSpec spec, IsaMask isa) {
   return std::make_unique<Attention>(std::move(spec), isa);
+}
+
+std::unique_ptr<Step> load_attention(PlanReader& reader, IsaMask isa) {
+  constexpr std::size_t kMostTokens = std::size_t{1} << 31;
+  AttentionSpec spec{};
+  fields(reader, spec);
+  for (const View& view : {spec.q, spec.k, spec.v, spec.y}) {
+    reader.require(view.layout == Layout::kToken && view.width == spec.q.width,
+                   "views of attention");
+  }
+  reader.require(spec.heads > 0 && spec.q.width % spec.heads == 0, "heads of attention");
+  reader.require(spec.local_window <= kMostTokens, "the window of attention");
+  reader.require(!spec.relative_bias ||
+                     (spec.relative_bias->rank() == 2 && spec.relative_bias->dim(1) % 2 == 1 &&
+                      static_cast<std::size_t>(spec.relative_bias->dim(0)) == spec.heads),
+                 "the bias of attention");
+  return make_attention(std::move(spec), isa);
 }
 
 }  // namespace octavo::plan

@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "kernels/attention/attention.h"
+#include "plan/plan_file.h"
 #include "plan/step.h"
 #include "tensor/tensor.h"
 
@@ -22,5 +23,6 @@ struct AttentionSpec {
   kernels::AttentionType type = kernels::AttentionType::kFloat32;
 };
 std::unique_ptr<Step> make_attention(AttentionSpec spec, IsaMask isa);
+std::unique_ptr<Step> load_attention(PlanReader& reader, IsaMask isa);
 
 }  // namespace octavo::plan

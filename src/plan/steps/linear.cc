@@ -14,11 +14,20 @@ class Linear final : public Step {
   Linear(LinearSpec spec, IsaMask isa, ThreadPool* pool)
       : kernel_(kernels::choose_matmul(isa)),
         reason_(reason_for(kernels::matmul_kernels(), kernel_, isa)),
-        packed_(kernels::matmul_packed_floats(kernel_, spec.y.width, spec.x.width) * sizeof(float)),
+        packed_(pack(kernel_, merge_parts(spec.parts), pool)),
         bias_(merge_bias(spec.parts, spec.y.width)) {
-    pack(merge_parts(spec.parts), pool);
     spec.parts.clear();
     spec_ = std::move(spec);
+  }
+  Linear(PlanReader& reader, IsaMask isa)
+      : spec_(load_linear_spec(reader)),
+        kernel_(kernels::choose_matmul(isa)),
+        reason_(reason_for(kernels::matmul_kernels(), kernel_, isa)) {
+    std::size_t panel = 0;
+    reader(panel);
+    reader.require(panel == kernel_.panel, "panels of another kernel");
+    packed_ = reader.blob(packed_bytes(kernel_, spec_.x.width, spec_.y.width));
+    bias_ = load_bias(reader, spec_.y.width);
   }
 
   bool row_wise() const override { return spec_.y.layout == Layout::kToken; }
@@ -51,6 +60,13 @@ class Linear final : public Step {
     out.reason = reason_;
     return out;
   }
+  std::string_view kind() const override { return "linear"; }
+  void save(PlanWriter& writer) const override {
+    linear_fields(writer, spec_);
+    writer(kernel_.panel);
+    writer.blob(packed_->bytes());
+    save_bias(writer, bias_);
+  }
   std::vector<BufferId> reads() const override {
     std::vector<BufferId> out{spec_.x.buffer};
     if (spec_.residual) out.push_back(spec_.residual->buffer);
@@ -61,7 +77,7 @@ class Linear final : public Step {
     return linear_multiply_adds(spec_, batch);
   }
   std::size_t weight_bytes() const override {
-    return packed_.size() + (bias_ != nullptr ? bias_->size() : 0);
+    return packed_->size() + (bias_ != nullptr ? bias_->size() : 0);
   }
 
  private:
@@ -71,7 +87,7 @@ class Linear final : public Step {
     kernels::MatmulArgs args{
         .a = x.data,
         .lda = x.ld,
-        .packed_b = reinterpret_cast<const float*>(packed_.data()),
+        .packed_b = reinterpret_cast<const float*>(packed_->data()),
         .c = y.data,
         .ldc = y.ld,
         .m = x.rows,
@@ -87,30 +103,44 @@ class Linear final : public Step {
     return args;
   }
 
-  void pack(const LinearPart& part, ThreadPool* pool) {
+  static std::size_t packed_bytes(const kernels::MatmulKernel& kernel, std::size_t k,
+                                  std::size_t n) {
+    return kernels::matmul_packed_floats(kernel, n, k) * sizeof(float);
+  }
+
+  static std::shared_ptr<const Buffer> pack(const kernels::MatmulKernel& kernel,
+                                            const LinearPart& part, ThreadPool* pool) {
     const float* b = part.weight.data<float>().data();
     const std::size_t k = part.k(), n = part.n();
     const std::size_t row_stride = part.transposed ? 1 : n, column_stride = part.transposed ? k : 1;
-    auto* packed = reinterpret_cast<float*>(packed_.data());
-    const std::size_t panels = kernels::matmul_panels(kernel_, n);
+    auto out = std::make_shared<Buffer>(packed_bytes(kernel, k, n));
+    auto* packed = reinterpret_cast<float*>(out->data());
+    const std::size_t panels = kernels::matmul_panels(kernel, n);
     const auto one = [&](std::size_t panel, int) {
-      kernel_.pack(b, row_stride, column_stride, k, n, packed, panel, panel + 1);
+      kernel.pack(b, row_stride, column_stride, k, n, packed, panel, panel + 1);
     };
-    if (pool != nullptr) return pool->parallel_for(panels, one);
-    for (std::size_t panel = 0; panel < panels; ++panel) one(panel, 0);
+    if (pool != nullptr) {
+      pool->parallel_for(panels, one);
+    } else {
+      for (std::size_t panel = 0; panel < panels; ++panel) one(panel, 0);
+    }
+    return out;
   }
 
   LinearSpec spec_;
   const kernels::MatmulKernel& kernel_;
   std::string reason_;
-  Buffer packed_;
-  std::unique_ptr<Buffer> bias_;
+  std::shared_ptr<const Buffer> packed_, bias_;
 };
 
 }  // namespace
 
 std::unique_ptr<Step> make_linear(LinearSpec spec, IsaMask isa, ThreadPool* pool) {
   return std::make_unique<Linear>(std::move(spec), isa, pool);
+}
+
+std::unique_ptr<Step> load_linear(PlanReader& reader, IsaMask isa) {
+  return std::make_unique<Linear>(reader, isa);
 }
 
 }  // namespace octavo::plan

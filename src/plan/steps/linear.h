@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/matmul/matmul.h"
+#include "plan/plan_file.h"
 #include "plan/step.h"
 #include "tensor/tensor.h"
 
@@ -31,5 +32,6 @@ struct LinearSpec {
 };
 
 std::unique_ptr<Step> make_linear(LinearSpec spec, IsaMask isa, ThreadPool* pool);
+std::unique_ptr<Step> load_linear(PlanReader& reader, IsaMask isa);
 
 }  // namespace octavo::plan

@@ -30,11 +30,11 @@ LinearPart merge_parts(const std::vector<LinearPart>& parts) {
   return {.weight = std::move(merged), .transposed = true, .bias = std::nullopt};
 }
 
-std::unique_ptr<Buffer> merge_bias(const std::vector<LinearPart>& parts, std::size_t padded) {
+std::shared_ptr<const Buffer> merge_bias(const std::vector<LinearPart>& parts, std::size_t padded) {
   if (std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.bias; })) {
     return nullptr;
   }
-  auto out = std::make_unique<Buffer>(padded * sizeof(float));
+  auto out = std::make_shared<Buffer>(padded * sizeof(float));
   auto* bias = reinterpret_cast<float*>(out->data());
   std::fill_n(bias, padded, 0.0f);
   for (const LinearPart& part : parts) {
@@ -42,6 +42,27 @@ std::unique_ptr<Buffer> merge_bias(const std::vector<LinearPart>& parts, std::si
     bias += part.n();
   }
   return out;
+}
+
+LinearSpec load_linear_spec(PlanReader& reader) {
+  LinearSpec spec{};
+  linear_fields(reader, spec);
+  reader.require(spec.x.layout == spec.y.layout, "views of a product");
+  reader.require(!spec.residual || (spec.residual->layout == spec.y.layout &&
+                                    spec.residual->width == spec.y.width),
+                 "the residual of a product");
+  return spec;
+}
+
+void save_bias(PlanWriter& writer, const std::shared_ptr<const Buffer>& bias) {
+  writer(bias != nullptr);
+  if (bias != nullptr) writer.blob(bias->bytes());
+}
+
+std::shared_ptr<const Buffer> load_bias(PlanReader& reader, std::size_t floats) {
+  bool there = false;
+  reader(there);
+  return there ? reader.blob(floats * sizeof(float)) : nullptr;
 }
 
 StepInfo describe_linear(const LinearSpec& spec) {

@@ -20,14 +20,21 @@ class PackedLinear final : public Step {
         kernel_(kernels::choose_gemm(type, isa)),
         reason_(reason_for(kernels::gemm_kernels(type), kernel_, isa)),
         groups_(kernels::gemm_groups(spec.y.width)),
-        packed_(kernels::gemm_packed_bytes(type, spec.y.width, spec.x.width)),
-        scale_(int8() ? groups_ * kTileRows * sizeof(float) : 0),
-        sum_(int8() ? groups_ * kTileRows * sizeof(std::int32_t) : 0),
         bias_(merge_bias(spec.parts, groups_ * kTileRows)) {
     pack(merge_parts(spec.parts), pool);
     spec.parts.clear();
     spec_ = std::move(spec);
   }
+  PackedLinear(LinearSpec spec, TileView tiles, GemmType type, PlanReader& reader, IsaMask isa)
+      : spec_(std::move(spec)),
+        tiles_(tiles),
+        kernel_(kernels::choose_gemm(type, isa)),
+        reason_(reason_for(kernels::gemm_kernels(type), kernel_, isa)),
+        groups_(kernels::gemm_groups(spec_.y.width)),
+        packed_(reader.blob(kernels::gemm_packed_bytes(type, spec_.y.width, tiles_.width))),
+        scale_(reader.blob(column_bytes())),
+        sum_(reader.blob(column_bytes())),
+        bias_(load_bias(reader, groups_ * kTileRows)) {}
 
   bool row_wise() const override { return true; }
   void run_rows(const RunState& state, std::size_t first,
@@ -57,6 +64,13 @@ class PackedLinear final : public Step {
     out.reason = reason_;
     return out;
   }
+  std::string_view kind() const override { return "packed_linear"; }
+  void save(PlanWriter& writer) const override {
+    linear_fields(writer, spec_);
+    writer(tiles_, kernel_.type);
+    for (const auto& blob : {packed_, scale_, sum_}) writer.blob(blob->bytes());
+    save_bias(writer, bias_);
+  }
   std::vector<BufferId> reads() const override {
     std::vector<BufferId> out{tiles_.tiles};
     if (int8()) out.push_back(tiles_.scale);
@@ -68,18 +82,19 @@ class PackedLinear final : public Step {
     return linear_multiply_adds(spec_, batch);
   }
   std::size_t weight_bytes() const override {
-    return packed_.size() + scale_.size() + sum_.size() + (bias_ != nullptr ? bias_->size() : 0);
+    return packed_->size() + scale_->size() + sum_->size() + (bias_ != nullptr ? bias_->size() : 0);
   }
 
  private:
   bool int8() const { return kernel_.type == GemmType::kInt8; }
+  std::size_t column_bytes() const { return int8() ? groups_ * kTileRows * sizeof(float) : 0; }
 
   kernels::GemmArgs arguments(const RunState& state, std::size_t first,
                               std::size_t last) const noexcept {
     const Matrix y = state.matrix(spec_.y, first, last);
     kernels::GemmArgs args{
         .a = state.tiles(tiles_, first),
-        .b = packed_.data(),
+        .b = packed_->data(),
         .c = y.data,
         .ldc = y.ld,
         .m = y.rows,
@@ -89,8 +104,8 @@ class PackedLinear final : public Step {
         .activation = spec_.activation};
     if (int8()) {
       args.a_scale = state.row(tiles_.scale, first);
-      args.b_scale = reinterpret_cast<const float*>(scale_.data());
-      args.b_sum = reinterpret_cast<const std::int32_t*>(sum_.data());
+      args.b_scale = reinterpret_cast<const float*>(scale_->data());
+      args.b_sum = reinterpret_cast<const std::int32_t*>(sum_->data());
     }
     if (spec_.residual) {
       const Matrix residual = state.matrix(*spec_.residual, first, last);
@@ -106,17 +121,27 @@ class PackedLinear final : public Step {
                                        .column_stride = part.transposed ? part.k() : 1,
                                        .k = part.k(),
                                        .n = part.n()};
+    const auto packed =
+        std::make_shared<Buffer>(kernels::gemm_packed_bytes(kernel_.type, weights.n, weights.k));
+    const auto scale = std::make_shared<Buffer>(column_bytes());
+    const auto sum = std::make_shared<Buffer>(column_bytes());
     const auto one = [&](std::size_t group, int) {
       if (int8()) {
-        kernels::gemm_pack_int8(weights, group, group + 1, packed_.data(),
-                                reinterpret_cast<float*>(scale_.data()),
-                                reinterpret_cast<std::int32_t*>(sum_.data()));
+        kernels::gemm_pack_int8(weights, group, group + 1, packed->data(),
+                                reinterpret_cast<float*>(scale->data()),
+                                reinterpret_cast<std::int32_t*>(sum->data()));
       } else {
-        kernels::gemm_pack_bf16(weights, group, group + 1, packed_.data());
+        kernels::gemm_pack_bf16(weights, group, group + 1, packed->data());
       }
     };
-    if (pool != nullptr) return pool->parallel_for(groups_, one);
-    for (std::size_t group = 0; group < groups_; ++group) one(group, 0);
+    if (pool != nullptr) {
+      pool->parallel_for(groups_, one);
+    } else {
+      for (std::size_t group = 0; group < groups_; ++group) one(group, 0);
+    }
+    packed_ = packed;
+    scale_ = scale;
+    sum_ = sum;
   }
 
   LinearSpec spec_;
@@ -124,8 +149,7 @@ class PackedLinear final : public Step {
   const kernels::GemmKernel& kernel_;
   std::string reason_;
   std::size_t groups_;
-  Buffer packed_, scale_, sum_;
-  std::unique_ptr<Buffer> bias_;
+  std::shared_ptr<const Buffer> packed_, scale_, sum_, bias_;
 };
 
 }  // namespace
@@ -133,6 +157,17 @@ class PackedLinear final : public Step {
 std::unique_ptr<Step> make_packed_linear(LinearSpec spec, TileView tiles, GemmType type,
                                          IsaMask isa, ThreadPool* pool) {
   return std::make_unique<PackedLinear>(std::move(spec), tiles, type, isa, pool);
+}
+
+std::unique_ptr<Step> load_packed_linear(PlanReader& reader, IsaMask isa) {
+  LinearSpec spec = load_linear_spec(reader);
+  TileView tiles;
+  GemmType type{};
+  reader(tiles, type);
+  reader.require(spec.y.layout == Layout::kToken && spec.x.width <= kernels::kMaxInt8K &&
+                     tiles_fit(tiles, spec.x.width, type),
+                 "tiles of a product");
+  return std::make_unique<PackedLinear>(std::move(spec), tiles, type, reader, isa);
 }
 
 }  // namespace octavo::plan

@@ -7,6 +7,8 @@
 namespace octavo::plan {
 namespace {
 
+void fields(auto& archive, auto& spec) { archive(spec.name, spec.x, spec.y, spec.type); }
+
 class Quantize final : public RowStep {
  public:
   Quantize(QuantizeSpec spec, IsaMask isa)
@@ -29,6 +31,8 @@ class Quantize final : public RowStep {
     return {spec_.name, int8() ? "quantize int8" : "round bf16",
             "tokens x " + std::to_string(spec_.x.width), std::string(kernel_.name), reason_};
   }
+  std::string_view kind() const override { return "quantize"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
   std::vector<BufferId> writes() const override {
     if (!int8()) return {spec_.y.tiles};
@@ -47,6 +51,14 @@ class Quantize final : public RowStep {
 
 std::unique_ptr<Step> make_quantize(QuantizeSpec spec, IsaMask isa) {
   return std::make_unique<Quantize>(std::move(spec), isa);
+}
+
+std::unique_ptr<Step> load_quantize(PlanReader& reader, IsaMask isa) {
+  QuantizeSpec spec{};
+  fields(reader, spec);
+  reader.require(spec.x.layout == Layout::kToken && tiles_fit(spec.y, spec.x.width, spec.type),
+                 "views of rows to quantize");
+  return make_quantize(std::move(spec), isa);
 }
 
 }  // namespace octavo::plan

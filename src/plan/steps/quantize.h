@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "kernels/gemm/layout.h"
+#include "plan/plan_file.h"
 #include "plan/step.h"
 
 namespace octavo::plan {
@@ -17,5 +18,6 @@ struct QuantizeSpec {
   kernels::GemmType type;
 };
 std::unique_ptr<Step> make_quantize(QuantizeSpec spec, IsaMask isa);
+std::unique_ptr<Step> load_quantize(PlanReader& reader, IsaMask isa);
 
 }  // namespace octavo::plan

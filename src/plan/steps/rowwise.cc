@@ -11,6 +11,31 @@ namespace {
 
 std::string rows_text(Layout layout) { return layout == Layout::kToken ? "tokens" : "sequences"; }
 
+bool is_row(const Tensor& tensor, std::size_t width) {
+  return tensor.rank() == 1 && tensor.elements() == width;
+}
+
+void require_same_rows(const PlanReader& reader, const View& x, const View& y) {
+  reader.require(x.layout == y.layout && x.width == y.width, "views of different shapes");
+}
+
+/// Every index that Plan::check() lets pass must have a row.
+void require_rows(const PlanReader& reader, const EmbeddingTerm& term, std::size_t width) {
+  using enum EmbeddingTerm::Index;
+  if (term.index == kRow) return reader.require(is_row(term.table, width), "a row of an embedding");
+  reader.require(term.table.rank() == 2 && static_cast<std::size_t>(term.table.dim(1)) == width,
+                 "the shape of a table");
+  const std::int64_t rows = term.table.dim(0);
+  const PlanLimits& limits = reader.limits;
+  if (term.index == kPositions) {
+    return reader.require(term.position_set < limits.last_positions.size() &&
+                              limits.last_positions[term.position_set] < rows,
+                          "positions past the end of their table");
+  }
+  const std::int64_t ids = term.index == kIds ? limits.vocabulary : limits.type_rows;
+  reader.require(ids > 0 && ids <= rows, "ids past the end of their table");
+}
+
 class LayerNorm final : public RowStep {
  public:
   LayerNorm(LayerNormSpec spec, IsaMask isa)
@@ -36,6 +61,11 @@ class LayerNorm final : public RowStep {
     return {spec_.name, "layer_norm",
             rows_text(spec_.x.layout) + " x " + std::to_string(spec_.x.width),
             std::string(kernel_.name), reason_};
+  }
+  std::string_view kind() const override { return "layer_norm"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
+  static void fields(auto& archive, auto& spec) {
+    archive(spec.name, spec.x, spec.y, spec.scale, spec.bias, spec.epsilon);
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
   std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
@@ -73,6 +103,11 @@ class Unary final : public RowStep {
     return {spec_.name, copy ? "copy" : activation_name(spec_.activation),
             rows_text(spec_.x.layout) + " x " + std::to_string(spec_.x.width),
             std::string(kernel_.name), reason_};
+  }
+  std::string_view kind() const override { return "unary"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
+  static void fields(auto& archive, auto& spec) {
+    archive(spec.name, spec.x, spec.y, spec.activation);
   }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
   std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
@@ -114,6 +149,11 @@ class Binary final : public RowStep {
     return {spec_.name, op, rows_text(spec_.a.layout) + " x " + std::to_string(spec_.a.width),
             std::string(kernel_.name), reason_};
   }
+  std::string_view kind() const override { return "binary"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
+  static void fields(auto& archive, auto& spec) {
+    archive(spec.name, spec.a, spec.y, spec.b, spec.row, spec.op, spec.activation);
+  }
   std::vector<BufferId> reads() const override {
     if (spec_.b) return {spec_.a.buffer, spec_.b->buffer};
     return {spec_.a.buffer};
@@ -147,6 +187,15 @@ class Embedding final : public RowStep {
             "sum of " + std::to_string(spec_.terms.size()) + " tables -> tokens x " +
                 std::to_string(spec_.y.width),
             "embedding_portable", "a copy, bound by memory"};
+  }
+  std::string_view kind() const override { return "embedding"; }
+  void save(PlanWriter& writer) const override {
+    writer(spec_.name, spec_.y, spec_.terms.size());
+    for (const EmbeddingTerm& term : spec_.terms) fields(writer, term);
+  }
+  static void fields(auto& archive, auto& term) {
+    archive(term.index, term.position_set);
+    archive.cold(term.table);
   }
   std::vector<BufferId> reads() const override { return {}; }
   std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
@@ -191,6 +240,9 @@ class FirstToken final : public Step {
             "tokens x " + std::to_string(spec_.x.width) + " -> sequences", "copy",
             "a copy, bound by memory"};
   }
+  std::string_view kind() const override { return "first_token"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
+  static void fields(auto& archive, auto& spec) { archive(spec.name, spec.x, spec.y); }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
   std::vector<BufferId> writes() const override { return {spec_.y.buffer}; }
 
@@ -225,6 +277,11 @@ class Rotary final : public Step {
         "tokens x " + std::to_string(spec_.heads) + " heads of " + std::to_string(spec_.head_size),
         std::string(kernel_.name), reason_};
   }
+  std::string_view kind() const override { return "rotary"; }
+  void save(PlanWriter& writer) const override { fields(writer, spec_); }
+  static void fields(auto& archive, auto& spec) {
+    archive(spec.name, spec.x, spec.heads, spec.head_size, spec.table);
+  }
   std::vector<BufferId> reads() const override { return {spec_.x.buffer}; }
   std::vector<BufferId> writes() const override { return {spec_.x.buffer}; }
 
@@ -239,20 +296,80 @@ class Rotary final : public Step {
 std::unique_ptr<Step> make_layer_norm(LayerNormSpec spec, IsaMask isa) {
   return std::make_unique<LayerNorm>(std::move(spec), isa);
 }
+
+std::unique_ptr<Step> load_layer_norm(PlanReader& reader, IsaMask isa) {
+  LayerNormSpec spec{};
+  LayerNorm::fields(reader, spec);
+  require_same_rows(reader, spec.x, spec.y);
+  reader.require(is_row(spec.scale, spec.x.width), "the scale of a layer norm");
+  reader.require(!spec.bias || is_row(*spec.bias, spec.x.width), "the bias of a layer norm");
+  return make_layer_norm(std::move(spec), isa);
+}
 std::unique_ptr<Step> make_unary(UnarySpec spec, IsaMask isa) {
   return std::make_unique<Unary>(std::move(spec), isa);
+}
+
+std::unique_ptr<Step> load_unary(PlanReader& reader, IsaMask isa) {
+  UnarySpec spec{};
+  Unary::fields(reader, spec);
+  require_same_rows(reader, spec.x, spec.y);
+  return make_unary(std::move(spec), isa);
 }
 std::unique_ptr<Step> make_binary(BinarySpec spec, IsaMask isa) {
   return std::make_unique<Binary>(std::move(spec), isa);
 }
+
+std::unique_ptr<Step> load_binary(PlanReader& reader, IsaMask isa) {
+  BinarySpec spec{};
+  Binary::fields(reader, spec);
+  require_same_rows(reader, spec.a, spec.y);
+  reader.require(spec.b.has_value() != spec.row.has_value(), "the second operand");
+  if (spec.b) require_same_rows(reader, *spec.b, spec.y);
+  reader.require(!spec.row || is_row(*spec.row, spec.y.width), "the constant row");
+  return make_binary(std::move(spec), isa);
+}
 std::unique_ptr<Step> make_embedding(EmbeddingSpec spec) {
   return std::make_unique<Embedding>(std::move(spec));
+}
+
+std::unique_ptr<Step> load_embedding(PlanReader& reader, IsaMask) {
+  EmbeddingSpec spec{};
+  reader(spec.name, spec.y);
+  reader.require(spec.y.layout == Layout::kToken, "the view of an embedding");
+  for (std::size_t left = reader.count(); left > 0; --left) {
+    EmbeddingTerm& term = spec.terms.emplace_back();
+    Embedding::fields(reader, term);
+    require_rows(reader, term, spec.y.width);
+  }
+  reader.require(!spec.terms.empty(), "an embedding without tables");
+  return make_embedding(std::move(spec));
 }
 std::unique_ptr<Step> make_first_token(FirstTokenSpec spec) {
   return std::make_unique<FirstToken>(std::move(spec));
 }
+
+std::unique_ptr<Step> load_first_token(PlanReader& reader, IsaMask) {
+  FirstTokenSpec spec{};
+  FirstToken::fields(reader, spec);
+  reader.require(spec.x.layout == Layout::kToken && spec.y.layout == Layout::kSequence &&
+                     spec.x.width == spec.y.width,
+                 "views of the first token");
+  return make_first_token(std::move(spec));
+}
 std::unique_ptr<Step> make_rotary(RotarySpec spec, IsaMask isa) {
   return std::make_unique<Rotary>(std::move(spec), isa);
+}
+
+std::unique_ptr<Step> load_rotary(PlanReader& reader, IsaMask isa) {
+  RotarySpec spec{};
+  Rotary::fields(reader, spec);
+  reader.require(spec.x.layout == Layout::kToken && spec.heads > 0 && spec.heads <= spec.x.width &&
+                     spec.x.width % spec.heads == 0 && spec.head_size == spec.x.width / spec.heads,
+                 "heads of rotary positions");
+  reader.require(spec.table < reader.limits.rotary.size() &&
+                     2 * reader.limits.rotary[spec.table] == spec.head_size,
+                 "the table of rotary positions");
+  return make_rotary(std::move(spec), isa);
 }
 
 }  // namespace octavo::plan
