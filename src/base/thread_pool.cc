@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <string>
 
 namespace octavo {
@@ -59,28 +60,44 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(std::size_t count, Function function, void* body) noexcept {
-  if (workers_.empty() || count <= 1) {
+  constexpr std::size_t kMaxCount = std::numeric_limits<std::int32_t>::max();
+  if (workers_.empty() || count <= 1 || count > kMaxCount) {
     for (std::size_t i = 0; i < count; ++i) function(body, i, 0);
     return;
   }
-  function_ = function;
-  body_ = body;
-  count_ = count;
-  next_.store(0, std::memory_order_relaxed);
-  running_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  const auto indices = static_cast<std::uint32_t>(count);
+  function_.store(function, std::memory_order_relaxed);
+  body_.store(body, std::memory_order_relaxed);
+  count_.store(indices, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(std::uint64_t{generation} << 32, std::memory_order_release);
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
-  drain(0);
-  for (std::uint32_t left = running_.load(std::memory_order_acquire); left != 0;
-       left = running_.load(std::memory_order_acquire)) {
-    wait_while_equal(running_, left);
+  drain(generation, 0);
+  for (std::uint32_t done = done_.load(std::memory_order_acquire); done != indices;
+       done = done_.load(std::memory_order_acquire)) {
+    wait_while_equal(done_, done);
   }
 }
 
-void ThreadPool::drain(int worker) noexcept {
-  for (std::size_t i = next_.fetch_add(1, std::memory_order_relaxed); i < count_;
-       i = next_.fetch_add(1, std::memory_order_relaxed)) {
-    function_(body_, i, worker);
+void ThreadPool::drain(std::uint32_t generation, int worker) noexcept {
+  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (ticket >> 32 == generation) {
+    const Function function = function_.load(std::memory_order_relaxed);
+    void* const body = body_.load(std::memory_order_relaxed);
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    const auto index = static_cast<std::uint32_t>(ticket);
+    if (index >= count) return;
+    // Success means that this loop still runs, since index is not done: what was read belongs to
+    // it.
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
+                                       std::memory_order_acquire)) {
+      continue;
+    }
+    function(body, index, worker);
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_all();
+    ticket = ticket_.load(std::memory_order_acquire);
   }
 }
 
@@ -90,8 +107,7 @@ void ThreadPool::work(int worker) noexcept {
     wait_while_equal(generation_, seen);
     seen = generation_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
-    drain(worker);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_all();
+    drain(seen, worker);
   }
 }
 

@@ -1,4 +1,5 @@
-// A fixed set of threads that run one loop at a time. Idle threads sleep.
+// A fixed set of threads that run one loop at a time. Idle threads sleep. The caller takes indices
+// too and waits for those that others have begun, never for a thread that has not woken yet.
 #pragma once
 
 #include <atomic>
@@ -37,15 +38,17 @@ class ThreadPool {
   using Function = void (*)(void*, std::size_t, int);
   void run(std::size_t count, Function function, void* body) noexcept;
   void work(int worker) noexcept;
-  void drain(int worker) noexcept;
+  void drain(std::uint32_t generation, int worker) noexcept;
 
   std::vector<std::thread> workers_;
-  Function function_ = nullptr;
-  void* body_ = nullptr;
-  std::size_t count_ = 0;
-  alignas(64) std::atomic<std::size_t> next_{0};
+  // The current loop. A worker that wakes late may read them while the next one is set up; it finds
+  // out when it claims an index.
+  std::atomic<Function> function_{nullptr};
+  std::atomic<void*> body_{nullptr};
+  std::atomic<std::uint32_t> count_{0};
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};  // generation << 32 | next index
   alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<std::uint32_t> running_{0};
+  alignas(64) std::atomic<std::uint32_t> done_{0};  // indices finished
   std::atomic<bool> stop_{false};
 };
 
