@@ -13,6 +13,7 @@ const std::vector<Verb>& table() {
       {"run", "Use a model", "run a model on tensors", define_run},
       {"eval", "Measure a model", "quality on a data set", define_eval},
       {"bench", "Measure a model", "speed on this machine", define_bench},
+      {"profile", "Measure a model", "where the time of a run goes", define_profile},
       {"inspect", "Look inside", "what a model consists of and how it will run", define_inspect},
       {"doctor", "Look inside", "what this machine and a model can do", define_doctor},
       {"version", "Look inside", "version and CPU features in use", define_version},
