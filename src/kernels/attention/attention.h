@@ -5,7 +5,8 @@
 // Everything depends on this sequence alone: the same bits in any batch.
 //
 // The int8 rows round inside: queries and keys to int8 with a scale a row (keys less their mean,
-// which softmax does not see), values to int8 with a scale a column, P to 16 bits.
+// which softmax does not see), values to int8 with a scale a column, P to 16 bits. The bfloat16
+// rows round scale * queries, keys, values and P, unnormalised, to bfloat16.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ struct AttentionArgs {
   float* scratch;  // attention_scratch_floats() of it, 64-byte aligned
 };
 
-enum class AttentionType { kFloat32, kInt8 };
+enum class AttentionType { kFloat32, kInt8, kBf16 };
 
 /// The longest sequence of the int8 rows: int32 sums of 255 * 127 a key.
 inline constexpr std::size_t kMaxInt8Tokens = 65536;

@@ -1,119 +1,51 @@
-// Attention with int8 products. Include after a Vec header and the header of a Dot (gemm/gemm.inl.h
-// says what that is).
+// Attention with int8 products. Include after a Vec header and the header of Products
+// (products.inl.h, tile_products.inl.h).
 //
 // Scratch: K in groups of 16 keys, quads along the head, with a scale and a sum a key; V in groups
-// of 16 columns, quads along the keys, with a scale a column; then a block of kQueries queries as
-// bytes, their scores, and their P as high and low bytes.
+// of 16 columns, quads along the keys, with a scale a column; then a block of queries as bytes,
+// their scores, and their P as high and low bytes.
 #pragma once
 
-#include <cstring>
-
+#include "kernels/attention/products.inl.h"
 #include "kernels/attention/rows.inl.h"
 
 namespace octavo::kernels {
 namespace {
 
-constexpr std::size_t kQueries = 24;
-
-OCTAVO_INLINE std::size_t align_up(std::size_t n, std::size_t step) {
-  return (n + step - 1) / step * step;
-}
-
 // Offsets in bytes; every part begins on a cache line.
 struct Int8Scratch {
-  std::size_t head_quads, key_quads;                 // quads of a group of K, of V
+  std::size_t head_quads, key_quads;  // quads of a row of Q, of a group of V
+  std::size_t group_bytes;            // of a group of K, its quads a multiple of 16, zeros
   std::size_t query_stride, score_stride, p_stride;  // bytes, floats, bytes
   std::size_t k, k_scale, k_sum, v, v_scale, mean, query, scores, high, low, sums, bytes;
 };
 
+template <class Products>
 OCTAVO_INLINE Int8Scratch int8_scratch(std::size_t tokens, std::size_t head_size) {
+  constexpr std::size_t kQueries = Products::kQueries, kStep = Products::kStep;
   Int8Scratch s;
   s.head_quads = (head_size + 3) / 4;
-  s.key_quads = (tokens + 3) / 4;
+  s.key_quads = (tokens + 3) / 4 + kStep - 1;
   const std::size_t keys = align_up(tokens, kTileRows), columns = align_up(head_size, kTileRows);
   s.query_stride = align_up(4 * s.head_quads, kTileBytes);
+  s.group_bytes = s.query_stride * kTileRows;
   s.score_stride = spread_stride(keys);
-  s.p_stride = spread_stride(keys / 4 + kTileRows) * 4;
-  std::size_t at = 0;
-  const auto take = [&at](std::size_t bytes) {
-    const std::size_t from = at;
-    at += align_up(bytes, kTileBytes);
-    return from;
-  };
-  s.k = take(keys * s.head_quads * 4);
-  s.k_scale = take(keys * sizeof(float));
-  s.k_sum = take(keys * sizeof(std::int32_t));
-  s.v = take(columns * s.key_quads * 4);
-  s.v_scale = take(columns * sizeof(float));
-  s.mean = take(columns * sizeof(float));
-  s.query = take(kQueries * s.query_stride);
-  s.scores = take(kQueries * s.score_stride * sizeof(float));
-  s.high = take(kQueries * s.p_stride);
-  s.low = take(kQueries * s.p_stride);
-  s.sums = take(kQueries * 2 * columns * sizeof(std::int32_t));
-  s.bytes = at;
+  s.p_stride = spread_stride(align_up(keys, 4 * kStep) / 4 + kTileRows) * 4;
+  ScratchParts parts;
+  s.k = parts.take(keys / kTileRows * s.group_bytes);
+  s.k_scale = parts.take(keys * sizeof(float));
+  s.k_sum = parts.take(keys * sizeof(std::int32_t));
+  s.v = parts.take(columns * s.key_quads * 4);
+  s.v_scale = parts.take(columns * sizeof(float));
+  s.mean = parts.take(columns * sizeof(float));
+  s.query = parts.take(kQueries * s.query_stride);
+  s.scores = parts.take(kQueries * s.score_stride * sizeof(float));
+  s.high = parts.take(kQueries * s.p_stride);
+  s.low = parts.take(kQueries * s.p_stride);
+  s.sums = parts.take(kQueries * 2 * columns * sizeof(std::int32_t));
+  s.bytes = parts.bytes;
   return s;
 }
-
-// kRows rows of bytes times kGroups groups: sums of (r, g * 16 + j) at sums[r * ld + g * 16 + j].
-template <class Dot, std::size_t kRows, std::size_t kGroups>
-OCTAVO_INLINE void dot_block(const std::byte* a, std::size_t lda, const std::byte* b,
-                             std::size_t group_bytes, std::size_t quads, std::int32_t* sums,
-                             std::size_t ld) {
-  constexpr std::size_t kAccs = kTileRows / Dot::kColumns;
-  typename Dot::Acc acc[kRows][kGroups * kAccs];
-#pragma GCC unroll 16
-  for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::zero();
-  }
-  for (std::size_t quad = 0; quad < quads; ++quad, a += 4, b += kTileBytes) {
-    typename Dot::B y[kGroups * kAccs];
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < kGroups * kAccs; ++v) {
-      y[v] = Dot::load_b(b + v / kAccs * group_bytes + v % kAccs * Dot::kColumns * 4);
-    }
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const typename Dot::A x = Dot::broadcast_a(a + r * lda);
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < kGroups * kAccs; ++v) acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
-    }
-  }
-#pragma GCC unroll 16
-  for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (std::size_t g = 0; g < kGroups; ++g) {
-      Dot::store_sums(acc[r] + g * kAccs, sums + r * ld + g * kTileRows);
-    }
-  }
-}
-
-// All rows times all groups. Rows past `rows` of the last block are computed and not used: the
-// buffers hold a multiple of kRows rows.
-template <class Dot>
-__attribute__((noinline)) void dot_rows(const std::byte* a, std::size_t lda, const std::byte* b,
-                                        std::size_t group_bytes, std::size_t quads,
-                                        std::size_t rows, std::size_t groups, std::int32_t* sums,
-                                        std::size_t ld) {
-  constexpr std::size_t kGroups = Dot::kAttentionGroups, kRows = Dot::kAttentionRows;
-  static_assert(kQueries % kRows == 0);
-  std::size_t g = 0;
-  for (; g + kGroups <= groups; g += kGroups) {
-    for (std::size_t r = 0; r < rows; r += kRows) {
-      dot_block<Dot, kRows, kGroups>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
-                                     sums + r * ld + g * kTileRows, ld);
-    }
-  }
-  for (; g < groups; ++g) {
-    for (std::size_t r = 0; r < rows; r += kRows) {
-      dot_block<Dot, kRows, 1>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
-                               sums + r * ld + g * kTileRows, ld);
-    }
-  }
-}
-
-OCTAVO_INLINE std::size_t at_most(std::size_t n) { return n < kWidth ? n : kWidth; }
 
 // A NaN or an infinity makes the scale NaN, and with it all that the row touches.
 struct RowScale {
@@ -124,9 +56,10 @@ OCTAVO_INLINE RowScale row_scale(float top) {
   return {finite ? top / 127.0f : __builtin_nanf(""), finite && top > 1e-30f ? 127.0f / top : 0.0f};
 }
 
-// x - mean of a row as bytes + 128, zeros up to a whole vector; returns the scale.
+// x - mean of a row as bytes + 128, zeros up to a whole vector; returns the scale, and the sum of
+// the integers where it is wanted.
 OCTAVO_INLINE float quantize_row(const float* x, const float* mean, std::size_t size,
-                                 std::uint8_t* out) {
+                                 std::uint8_t* out, std::int32_t* sum_out = nullptr) {
   Vec top = set(0.0f), poison = set(0.0f);
   for (std::size_t p = 0; p < size; p += kWidth) {
     Vec v = load_partial(x + p, at_most(size - p));
@@ -136,10 +69,17 @@ OCTAVO_INLINE float quantize_row(const float* x, const float* mean, std::size_t 
   }
   const RowScale s = row_scale(reduce_max(top) + reduce_add(poison));
   const Vec scale = set(s.inverse);
+  Vec sum = set(0.0f);
   for (std::size_t p = 0; p < size; p += kWidth) {
     Vec v = load_partial(x + p, at_most(size - p));
     if (mean != nullptr) v = v - load(mean + p);
-    store_u8(out + p, v * scale);
+    v = v * scale;
+    store_u8(out + p, v);
+    sum += round_even(v);
+  }
+  if (sum_out != nullptr) {
+    const float total = reduce_add(sum);
+    *sum_out = total == total ? static_cast<std::int32_t>(total) : 0;
   }
   return s.scale;
 }
@@ -159,20 +99,26 @@ inline void pack_keys(const AttentionArgs& args, const Int8Scratch& s, std::byte
     }
     store(mean + p, sum * share);
   }
-  auto* row = reinterpret_cast<std::uint8_t*>(scratch + s.query);
-  for (std::size_t j = 0; j < args.tokens; ++j) {
-    std::byte* to = scratch + s.k + j / kTileRows * s.head_quads * kTileBytes + j % kTileRows * 4;
-    std::int32_t sum = 0;
-    scales[j] = quantize_row(args.k + j * args.ld_k, mean, size, row);
-    for (std::size_t quad = 0; quad < s.head_quads; ++quad, to += kTileBytes) {
-      std::int8_t four[4];
-      for (std::size_t i = 0; i < 4; ++i) {
-        four[i] = static_cast<std::int8_t>(row[4 * quad + i] - 128);
-        sum += four[i];
-      }
-      std::memcpy(to, four, sizeof four);
+  // Sixteen rows as bytes, then their quads transposed.
+  auto* rows = reinterpret_cast<float*>(scratch + s.query);
+  const std::size_t stride = s.query_stride / sizeof(float);
+  std::memset(rows, 128, kTileRows * s.query_stride);
+  for (std::size_t first = 0; first < args.tokens; first += kTileRows) {
+    const std::size_t left = args.tokens - first, count = left < kTileRows ? left : kTileRows;
+    for (std::size_t j = 0; j < count; ++j) {
+      std::int32_t sum = 0;
+      scales[first + j] = quantize_row(args.k + (first + j) * args.ld_k, mean, size,
+                                       reinterpret_cast<std::uint8_t*>(rows + j * stride), &sum);
+      sums[first + j] = 128 * sum;
     }
-    sums[j] = 128 * sum;
+    std::byte* group = scratch + s.k + first / kTileRows * s.group_bytes;
+    for (std::size_t quad = 0; quad < stride; quad += kWidth) {
+      for (std::size_t j = 0; j < kTileRows; j += kWidth) {
+        transpose_block(rows + j * stride + quad, stride,
+                        reinterpret_cast<float*>(group) + quad * kTileRows + j, kTileRows);
+      }
+    }
+    for (std::size_t p = 0; p < s.group_bytes; ++p) group[p] ^= std::byte{128};
   }
 }
 
@@ -247,9 +193,10 @@ OCTAVO_INLINE float quantize_exponentials(const float* x, std::size_t count, flo
   return reduce_add(sum0 + sum1);
 }
 
-template <class Dot>
+template <class Products>
 void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::size_t first,
                        std::size_t rows) {
+  constexpr std::size_t kQueries = Products::kQueries, kStep = Products::kStep;
   auto* scratch = reinterpret_cast<std::byte*>(args.scratch);
   const std::size_t size = args.head_size;
   const Reach block = reach_of(args, first, rows);
@@ -263,15 +210,14 @@ void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::siz
         args.scale;
   }
   auto* scores = reinterpret_cast<float*>(scratch + s.scores);
-  const std::size_t group_bytes = s.head_quads * kTileBytes;
-  dot_rows<Dot>(scratch + s.query, s.query_stride,
-                scratch + s.k + key_begin / kTileRows * group_bytes, group_bytes, s.head_quads,
-                rows, (block.high - key_begin + kTileRows - 1) / kTileRows,
-                reinterpret_cast<std::int32_t*>(scores), s.score_stride);
+  Products::multiply(scratch + s.query, s.query_stride,
+                     scratch + s.k + key_begin / kTileRows * s.group_bytes, s.group_bytes,
+                     s.head_quads, rows, (block.high - key_begin + kTileRows - 1) / kTileRows,
+                     reinterpret_cast<std::int32_t*>(scores), s.score_stride);
 
   auto* high_bytes = reinterpret_cast<std::uint8_t*>(scratch + s.high);
   auto* low_bytes = reinterpret_cast<std::uint8_t*>(scratch + s.low);
-  const std::size_t quads = (block.high - key_begin + 3) / 4;
+  const std::size_t quads = align_up((block.high - key_begin + 3) / 4, kStep);
   float inverse[kQueries];
   for (std::size_t r = 0; r < rows; ++r) {
     const auto [low, high] = reach_of(args, first + r, 1);
@@ -289,8 +235,8 @@ void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::siz
   auto* sums = reinterpret_cast<std::int32_t*>(scratch + s.sums);
   const std::byte* v = scratch + s.v + key_begin / 4 * kTileBytes;
   for (const bool is_low : {false, true}) {
-    dot_rows<Dot>(scratch + (is_low ? s.low : s.high), s.p_stride, v, s.key_quads * kTileBytes,
-                  quads, rows, columns / kTileRows, sums + (is_low ? columns : 0), ld);
+    Products::multiply(scratch + (is_low ? s.low : s.high), s.p_stride, v, s.key_quads * kTileBytes,
+                       quads, rows, columns / kTileRows, sums + (is_low ? columns : 0), ld);
   }
   const auto* scales = reinterpret_cast<const float*>(scratch + s.v_scale);
   alignas(64) const std::int32_t zeros[kWidth] = {};
@@ -305,26 +251,29 @@ void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::siz
   }
 }
 
-template <class Dot>
+template <class Products>
 OCTAVO_INLINE void attention_int8(const AttentionArgs& args) {
-  const Int8Scratch s = int8_scratch(args.tokens, args.head_size);
+  constexpr std::size_t kQueries = Products::kQueries;
+  const Int8Scratch s = int8_scratch<Products>(args.tokens, args.head_size);
   auto* scratch = reinterpret_cast<std::byte*>(args.scratch);
   pack_keys(args, s, scratch);
   pack_values(args, s, scratch);
+  Products::begin();
   for (std::size_t first = 0; first < args.tokens; first += kQueries) {
     const std::size_t left = args.tokens - first;
-    attend_int8_block<Dot>(args, s, first, left < kQueries ? left : kQueries);
+    attend_int8_block<Products>(args, s, first, left < kQueries ? left : kQueries);
   }
+  Products::end();
 }
 
 }  // namespace
 }  // namespace octavo::kernels
 
-// Defines the functions that kernels.inc names, in octavo::kernels::space.
-#define OCTAVO_DEFINE_ATTENTION_INT8(space, Dot)                                        \
-  namespace octavo::kernels::space {                                                    \
-  std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept {   \
-    return int8_scratch(tokens, head_size).bytes / sizeof(float);                       \
-  }                                                                                     \
-  void attention_run(const AttentionArgs& args) noexcept { attention_int8<Dot>(args); } \
+// Defines the functions that kernels.inc names, in octavo::kernels::space. Last the Products.
+#define OCTAVO_DEFINE_ATTENTION_INT8(space, ...)                                                \
+  namespace octavo::kernels::space {                                                            \
+  std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept {           \
+    return int8_scratch<__VA_ARGS__>(tokens, head_size).bytes / sizeof(float);                  \
+  }                                                                                             \
+  void attention_run(const AttentionArgs& args) noexcept { attention_int8<__VA_ARGS__>(args); } \
   }

@@ -1,161 +1,8 @@
-// Every attention row against double-precision loops. With s = the largest sum |scale q k| + |bias|
-// of a row and V = the largest |v|: |error| <= u (2 (head_size + 4) s + tokens + 16) V. The int8
-// rows may further err by V (exp(2 e) - 1 + tokens / 65535) + step / 2, where e is what rounding
-// queries and keys can do to a score, and step is that of the values' column.
-#include "kernels/attention/attention.h"
-
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
-#include "kernels/test_support.h"
+// Every attention row (attention_test_support.h).
+#include "kernels/attention/attention_test_support.h"
 
 namespace octavo::kernels {
 namespace {
-
-constexpr double kUnit = 0x1p-24;
-constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-
-struct Case {
-  std::size_t tokens, head_size;
-  std::size_t window = kAll;
-  std::size_t radius = 0;  // 0: no relative bias
-  std::size_t extra = 0;
-  float magnitude = 1.0f;
-};
-
-struct Inputs {
-  std::vector<float> q, k, v, bias;
-  std::size_t ld;
-};
-
-Inputs make(const Case& c) {
-  const std::size_t ld = c.head_size + c.extra, count = (c.tokens - 1) * ld + c.head_size;
-  return {random_floats(count, 1, c.magnitude), random_floats(count, 2, c.magnitude),
-          random_floats(count, 3), random_floats(2 * c.radius + 1, 4, 2.0f), ld};
-}
-
-AttentionArgs arguments(const Case& c, const float* q, const float* k, const float* v,
-                        const float* bias, std::size_t ld, float* out, float* scratch) {
-  AttentionArgs args{};
-  args.q = q;
-  args.k = k;
-  args.v = v;
-  args.ld_q = args.ld_k = args.ld_v = args.ld_out = ld;
-  args.out = out;
-  args.tokens = c.tokens;
-  args.head_size = c.head_size;
-  args.scale = 1.0f / std::sqrt(float(c.head_size));
-  args.window = c.window;
-  if (c.radius != 0) {
-    args.relative_bias = bias;
-    args.radius = c.radius;
-  }
-  args.scratch = scratch;
-  return args;
-}
-
-// Scratch with guard pages behind, on the 64-byte boundary the contract asks for, full of NaN.
-struct ScratchMemory {
-  explicit ScratchMemory(std::size_t floats)
-      : memory(std::vector<float>((floats + 15) / 16 * 16, NAN)) {}
-  float* data() { return memory.data(); }
-  GuardedFloats memory;
-};
-
-double absmax(const std::vector<float>& x, std::size_t first, std::size_t count,
-              std::size_t stride = 1) {
-  double top = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    top = std::max<double>(top, std::abs(x[first + i * stride]));
-  }
-  return top;
-}
-
-/// What rounding queries and keys (less their mean) to int8 can do to the score of i and j.
-double score_error(const Inputs& in, const std::vector<float>& centered, const Case& c,
-                   std::size_t i, std::size_t j) {
-  const double q_step = absmax(in.q, i * in.ld, c.head_size) / 127;
-  const double k_step = absmax(centered, j * in.ld, c.head_size) / 127;
-  double sum = 0;
-  for (std::size_t d = 0; d < c.head_size; ++d) {
-    sum += q_step / 2 * std::abs(centered[j * in.ld + d]) +
-           k_step / 2 * std::abs(in.q[i * in.ld + d]) + q_step * k_step / 4;
-  }
-  return sum / std::sqrt(double(c.head_size)) * 1.001;
-}
-
-void check(const AttentionKernel& kernel, const Case& c) {
-  SCOPED_TRACE(testing::Message() << c.tokens << " tokens, head " << c.head_size << ", window "
-                                  << c.window << ", radius " << c.radius);
-  const Inputs in = make(c);
-  GuardedFloats q(in.q), k(in.k), v(in.v), bias(in.bias);
-  GuardedFloats out(std::vector<float>(in.q.size(), 5.0f));
-  ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-  const AttentionArgs args =
-      arguments(c, q.data(), k.data(), v.data(), bias.data(), in.ld, out.data(), scratch.data());
-  kernel.run(args);
-  const bool int8 = kernel.type == AttentionType::kInt8;
-  std::vector<float> centered = in.k;
-  for (std::size_t d = 0; d < c.head_size; ++d) {
-    double sum = 0;
-    for (std::size_t j = 0; j < c.tokens; ++j) sum += in.k[j * in.ld + d];
-    for (std::size_t j = 0; j < c.tokens; ++j) {
-      centered[j * in.ld + d] -= float(sum / double(c.tokens));
-    }
-  }
-  std::vector<double> p(c.tokens), want(c.head_size);
-  for (std::size_t i = 0; i < c.tokens; ++i) {
-    if (c.tokens > 200 && i % 37 != 0 && i + 3 < c.tokens) continue;
-    const std::size_t low = i > c.window ? i - c.window : 0;
-    const std::size_t high = c.window < c.tokens ? std::min(c.tokens, i + c.window + 1) : c.tokens;
-    double top = -INFINITY, spread = 0, total = 0;
-    for (std::size_t j = low; j < high; ++j) {
-      double sum = 0, norm = 0;
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        const double product = double(args.scale) * in.q[i * in.ld + d] * in.k[j * in.ld + d];
-        sum += product;
-        norm += std::abs(product);
-      }
-      if (c.radius != 0) {
-        const long r = long(c.radius), distance = std::clamp(long(j) - long(i), -r, r);
-        sum += in.bias[std::size_t(distance + r)];
-        norm += 2;
-      }
-      p[j] = sum;
-      top = std::max(top, sum);
-      spread = std::max(spread, norm);
-    }
-    std::fill(want.begin(), want.end(), 0.0);
-    double largest = 0;
-    for (std::size_t j = low; j < high; ++j) {
-      p[j] = std::exp(p[j] - top);
-      total += p[j];
-    }
-    for (std::size_t j = low; j < high; ++j) {
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        want[d] += p[j] / total * in.v[j * in.ld + d];
-        largest = std::max<double>(largest, std::abs(in.v[j * in.ld + d]));
-      }
-    }
-    double rounding = 0;
-    for (std::size_t j = low; j < high && int8; ++j) {
-      rounding = std::max(rounding, score_error(in, centered, c, i, j));
-    }
-    for (std::size_t d = 0; d < c.head_size; ++d) {
-      double bound =
-          kUnit * largest * (2 * double(c.head_size + 4) * spread + double(high - low) + 16);
-      if (int8) {
-        bound += largest * (std::expm1(2 * rounding) + double(high - low) / 65535) +
-                 absmax(in.v, d, c.tokens, in.ld) / 254 * 1.001;
-      }
-      ASSERT_NEAR(out.data()[i * in.ld + d], want[d], bound) << i << ", " << d;
-    }
-    for (std::size_t d = c.head_size; d < in.ld && i + 1 < c.tokens; ++d) {
-      ASSERT_EQ(out.data()[i * in.ld + d], 5.0f) << "written between rows";
-    }
-  }
-}
 
 template <class Body>
 void each(Body body) {
@@ -165,16 +12,16 @@ void each(Body body) {
 TEST(Attention, EveryLength) {
   each([](const AttentionKernel& kernel) {
     for (std::size_t tokens = 1; tokens <= 100; ++tokens) {
-      check(kernel, {.tokens = tokens, .head_size = 32, .extra = tokens % 5});
+      check_attention(kernel, {.tokens = tokens, .head_size = 32, .extra = tokens % 5});
     }
-    check(kernel, {.tokens = 513, .head_size = 64});
+    check_attention(kernel, {.tokens = 513, .head_size = 64});
   });
 }
 
 TEST(Attention, EveryHeadSize) {
   each([](const AttentionKernel& kernel) {
     for (std::size_t size = 1; size <= 130; ++size) {
-      check(kernel, {.tokens = 1 + size % 53, .head_size = size});
+      check_attention(kernel, {.tokens = 1 + size % 53, .head_size = size});
     }
   });
 }
@@ -183,10 +30,10 @@ TEST(Attention, Windows) {
   each([](const AttentionKernel& kernel) {
     for (std::size_t window : {0, 1, 2, 7, 16, 31, 64, 90, 200}) {
       for (std::size_t tokens : {1, 23, 24, 25, 97, 150}) {
-        check(kernel, {.tokens = tokens, .head_size = 20, .window = window});
+        check_attention(kernel, {.tokens = tokens, .head_size = 20, .window = window});
       }
     }
-    check(kernel, {.tokens = 700, .head_size = 64, .window = 64});
+    check_attention(kernel, {.tokens = 700, .head_size = 64, .window = 64});
   });
 }
 
@@ -194,8 +41,8 @@ TEST(Attention, RelativeBias) {
   each([](const AttentionKernel& kernel) {
     for (std::size_t radius : {1, 3, 15, 64, 127}) {
       for (std::size_t tokens : {1, 5, 40, 131}) {
-        check(kernel, {.tokens = tokens, .head_size = 16, .radius = radius});
-        check(kernel, {.tokens = tokens, .head_size = 16, .window = 9, .radius = radius});
+        check_attention(kernel, {.tokens = tokens, .head_size = 16, .radius = radius});
+        check_attention(kernel, {.tokens = tokens, .head_size = 16, .window = 9, .radius = radius});
       }
     }
   });
@@ -203,87 +50,24 @@ TEST(Attention, RelativeBias) {
 
 TEST(Attention, LargeScores) {
   each([](const AttentionKernel& kernel) {
-    check(kernel, {.tokens = 60, .head_size = 64, .magnitude = 30.0f});
+    check_attention(kernel, {.tokens = 60, .head_size = 64, .magnitude = 30.0f});
   });
 }
 
 TEST(Attention, LongSequence) {
   each([](const AttentionKernel& kernel) {
-    check(kernel, {.tokens = 2049, .head_size = 16});
-    check(kernel, {.tokens = 8192, .head_size = 8, .window = 128});
+    check_attention(kernel, {.tokens = 2049, .head_size = 16});
+    check_attention(kernel, {.tokens = 8192, .head_size = 8, .window = 128});
   });
 }
 
 TEST(Attention, SameBitsWhateverTheStridesAndTheScratch) {
-  each([](const AttentionKernel& kernel) {
-    const Case c{.tokens = 71, .head_size = 48, .window = 30, .radius = 6};
-    const Inputs in = make(c);
-    std::vector<float> out(in.q.size());
-    ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-    kernel.run(arguments(c, in.q.data(), in.k.data(), in.v.data(), in.bias.data(), in.ld,
-                         out.data(), scratch.data()));
-    // The same sequence as one head of three inside a longer packed matrix, in larger scratch.
-    const std::size_t ld = 3 * c.head_size, before = 11;
-    std::vector<float> q = random_floats((c.tokens + 20) * ld, 9), k = q, v = q, wide = q;
-    const std::size_t at = before * ld + c.head_size;
-    for (std::size_t i = 0; i < c.tokens; ++i) {
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        q[at + i * ld + d] = in.q[i * in.ld + d];
-        k[at + i * ld + d] = in.k[i * in.ld + d];
-        v[at + i * ld + d] = in.v[i * in.ld + d];
-      }
-    }
-    ScratchMemory larger(kernel.scratch_floats(500, c.head_size));
-    kernel.run(arguments(c, q.data() + at, k.data() + at, v.data() + at, in.bias.data(), ld,
-                         wide.data() + at, larger.data()));
-    for (std::size_t i = 0; i < c.tokens; ++i) {
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        ASSERT_TRUE(same_bits(out[i * in.ld + d], wide[at + i * ld + d])) << i << ", " << d;
-      }
-    }
-  });
+  each(check_same_bits_whatever_the_strides);
 }
 
-TEST(Attention, MaskedKeysHaveProbabilityZero) {
-  each([](const AttentionKernel& kernel) {
-    if (kernel.type == AttentionType::kInt8) return;  // their scales are of the whole sequence
-    const Case c{.tokens = 90, .head_size = 16, .window = 4};
-    Inputs in = make(c);
-    std::vector<float> out(in.q.size()), again(in.q.size());
-    ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-    kernel.run(arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld, out.data(),
-                         scratch.data()));
-    for (std::size_t d = 0; d < c.head_size; ++d) {
-      in.k[40 * in.ld + d] = 1e3f;
-      in.v[40 * in.ld + d] = -1e30f;
-    }
-    kernel.run(arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld, again.data(),
-                         scratch.data()));
-    for (std::size_t i = 0; i < c.tokens; ++i) {
-      if (i >= 36 && i <= 44) continue;
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        ASSERT_TRUE(same_bits(out[i * in.ld + d], again[i * in.ld + d])) << i;
-      }
-    }
-  });
-}
+TEST(Attention, MaskedKeysHaveProbabilityZero) { each(check_masked_keys); }
 
-TEST(Attention, NanInAQueryStaysInItsRow) {
-  each([](const AttentionKernel& kernel) {
-    const Case c{.tokens = 30, .head_size = 24};
-    Inputs in = make(c);
-    in.q[7 * in.ld + 3] = std::numeric_limits<float>::quiet_NaN();
-    std::vector<float> out(in.q.size());
-    ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-    kernel.run(arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld, out.data(),
-                         scratch.data()));
-    for (std::size_t i = 0; i < c.tokens; ++i) {
-      for (std::size_t d = 0; d < c.head_size; ++d) {
-        EXPECT_EQ(std::isnan(out[i * in.ld + d]), i == 7) << i;
-      }
-    }
-  });
-}
+TEST(Attention, NanInAQueryStaysInItsRow) { each(check_nan_in_a_query); }
 
 TEST(Attention, ScratchGrowsWithTheSequence) {
   each([](const AttentionKernel& kernel) {
@@ -299,6 +83,7 @@ TEST(Attention, ChoiceFollowsTheInstructionSets) {
   using enum AttentionType;
   EXPECT_EQ(choose_attention(kFloat32, 0).name, "attention_f32_portable");
   EXPECT_EQ(choose_attention(kInt8, 0).name, "attention_f32_portable");
+  EXPECT_EQ(choose_attention(kBf16, 0).name, "attention_f32_portable");
 #if defined(__x86_64__)
   constexpr IsaMask kAll512 = kIsaAvx2 | kIsaAvx512 | kIsaAvx512Vnni;
   EXPECT_EQ(choose_attention(kFloat32, kIsaAvx2).name, "attention_f32_avx2");
@@ -306,6 +91,13 @@ TEST(Attention, ChoiceFollowsTheInstructionSets) {
   EXPECT_EQ(choose_attention(kInt8, kIsaAvx2 | kIsaAvx512).name, "attention_f32_avx512");
   EXPECT_EQ(choose_attention(kInt8, kIsaAvx2 | kIsaAvxVnni).name, "attention_int8_avx_vnni");
   EXPECT_EQ(choose_attention(kInt8, kAll512).name, "attention_int8_avx512_vnni");
+  EXPECT_EQ(choose_attention(kBf16, kAll512).name, "attention_f32_avx512");
+  constexpr IsaMask kZen4 = kAll512 | kIsaAvx512Bf16;
+  EXPECT_EQ(choose_attention(kBf16, kZen4).name, "attention_bf16_avx512_bf16");
+  constexpr IsaMask kAmx = kZen4 | kIsaAmxInt8 | kIsaAmxBf16;
+  EXPECT_EQ(choose_attention(kFloat32, kAmx).name, "attention_f32_avx512");
+  EXPECT_EQ(choose_attention(kInt8, kAmx).name, "attention_int8_amx");
+  EXPECT_EQ(choose_attention(kBf16, kAmx).name, "attention_bf16_amx");
 #endif
 }
 

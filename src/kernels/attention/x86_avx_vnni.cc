@@ -6,5 +6,5 @@
 //
 #include "kernels/attention/attention_int8.inl.h"
 
-OCTAVO_DEFINE_ATTENTION_INT8(avx_vnni_int8, DotAvxVnni)
+OCTAVO_DEFINE_ATTENTION_INT8(avx_vnni_int8, VectorProducts<DotAvxVnni>)
 #endif

@@ -11,9 +11,10 @@
 //   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
 //   load_int(p, minus)            int32 differences as floats
 //   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127
-//   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ... (not portable)
-//   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes (not portable)
+//   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ...
+//   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes
 //   store_bf16(p, x)              rounded to nearest even
+//   store_pairs(p, a, b)          lane l as two bfloat16: round(a[l]), round(b[l]) (not avx2)
 //   reduce_add, reduce_max        in a fixed order
 //   transpose_block               kWidth x kWidth floats
 // in an unnamed namespace: each translation unit has its own copy, compiled for its own instruction
@@ -82,17 +83,22 @@ OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
   const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
 }
-OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
+// Rounded to bfloat16, in the upper halves.
+OCTAVO_INLINE __m512i round_bf16(Vec x) {
   const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
   const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
   const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
-  const Mask nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-  const __m512i out = _mm512_mask_blend_epi32(nan, rounded, quiet);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(out, 16)));
+  return _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet);
 }
-
+OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bf16(x), 16)));
+}
+OCTAVO_INLINE void store_pairs(std::byte* p, Vec a, Vec b) {
+  const __m512i low = _mm512_srli_epi32(round_bf16(a), 16);
+  _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xaaaaaaaa, low, round_bf16(b)));
+}
 OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
   const __m512i low = _mm512_set1_epi32(0xff);
   const auto byte = [low](Vec x) { return _mm512_and_si512(_mm512_cvtps_epi32(x), low); };

@@ -75,6 +75,31 @@ OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   for (std::size_t i = 0; i < kWidth; ++i) p[i] = static_cast<std::uint16_t>(out[i] >> 16);
 }
 
+OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
+  const IntVec rows[] = {__builtin_convertvector(round_even(a), IntVec),
+                         __builtin_convertvector(round_even(b), IntVec),
+                         __builtin_convertvector(round_even(c), IntVec),
+                         __builtin_convertvector(round_even(d), IntVec)};
+  for (std::size_t i = 0; i < 4 * kWidth; ++i) p[i] = static_cast<std::byte>(rows[i % 4][i / 4]);
+}
+OCTAVO_INLINE void store_pairs(std::byte* p, Vec a, Vec b) {
+  std::uint16_t low[kWidth], high[kWidth];
+  store_bf16(low, a);
+  store_bf16(high, b);
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    __builtin_memcpy(p + 4 * i, low + i, 2);
+    __builtin_memcpy(p + 4 * i + 2, high + i, 2);
+  }
+}
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x) {
+  // A NaN, of a row that is marked by its sum, becomes some byte.
+  const IntVec ints = __builtin_convertvector(select(x == x, x, set(0.0f)), IntVec);
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    high[i] = static_cast<std::uint8_t>(ints[i] >> 8);
+    low[i] = static_cast<std::uint8_t>(ints[i]);
+  }
+}
+
 OCTAVO_INLINE float reduce_add(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 OCTAVO_INLINE float reduce_max(Vec x) {
   const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
