@@ -46,6 +46,7 @@ struct Pass {
 };
 
 // One file each.
+void widen_quantized(ir::Graph& graph, PassContext& context);
 void fold_constants(ir::Graph& graph, PassContext& context);
 void remove_identities(ir::Graph& graph, PassContext& context);
 void fuse_layer_norm(ir::Graph& graph, PassContext& context);

@@ -9,6 +9,7 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
+    {"widen_quantized", 1, widen_quantized},
     {"fold_constants", 1, fold_constants},
     {"fuse_layer_norm", 1, fuse_layer_norm},
     {"fuse_gelu", 1, fuse_gelu},
