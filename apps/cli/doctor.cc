@@ -93,6 +93,8 @@ struct DoctorCommand {
                    summary.packed ? "packed: no time goes into padding"
                                   : "padded: short texts of a batch cost as much as its longest",
                    summary.plan_note});
+    if (!summary.plan_source.empty())
+      out.push_back({State::kOk, "plan cache", summary.plan_source});
     const std::size_t need = std::max(summary.weight_bytes, summary.packed_weight_bytes);
     const bool fits = need < system.memory_available_bytes;
     out.push_back({fits ? State::kOk : State::kProblem, "memory needed",

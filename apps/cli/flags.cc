@@ -52,6 +52,15 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
   app.add_option("--isa", options.isa, "CPU features: native, portable, avx2, avx512, ...")
       ->type_name("LIST")
       ->group(kModelGroup);
+  if (!context.cache_directory.empty()) options.plan_cache = context.cache_directory + "/plans";
+  auto* kept = app.add_option("--plan-cache", options.plan_cache,
+                              "where packed models are kept (~/.cache/octavo/plans)")
+                   ->type_name("DIR")
+                   ->group(kModelGroup);
+  app.add_flag_function(
+         "--no-plan-cache", [&options](std::int64_t) { options.plan_cache.clear(); }, "keep none")
+      ->excludes(kept)
+      ->group(kModelGroup);
 }
 
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {

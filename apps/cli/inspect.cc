@@ -110,6 +110,7 @@ struct InspectCommand {
                      {"lifted_ops", summary.lifted_op_counts},
                      {"packed", summary.packed},
                      {"plan_note", summary.plan_note},
+                     {"plan_source", summary.plan_source},
                      {"embedding", embedding},
                      {"plan", std::move(steps)}};
     if (graph) document["graph"] = summary.graph_text;
@@ -144,6 +145,7 @@ struct InspectCommand {
         << (summary.packed ? "  packed: runs without padding\n" : "  padded: ")
         << (summary.plan_note.empty() ? ""
                                       : (summary.packed ? "  " : "") + summary.plan_note + "\n");
+    if (!summary.plan_source.empty()) out << "  " << summary.plan_source << '\n';
     if (!plan) {
       std::map<std::string, std::size_t> kernels;
       for (const PlanStep& step : summary.plan) ++kernels[step.kernel];

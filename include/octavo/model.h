@@ -46,6 +46,9 @@ struct ModelSummary {
   std::vector<ModelInput> inputs, outputs;
   bool packed = false;    // the plan runs without padding
   std::string plan_note;  // and if not, why
+  /// Where the plan comes from: "read from FILE", "kept as FILE", or why it was not kept; empty
+  /// without RuntimeOptions::plan_cache.
+  std::string plan_source;
   std::vector<PlanStep> plan;
   std::size_t packed_weight_bytes = 0, arena_bytes_per_token = 0;
   std::string graph_text;  // the graph in text form (only when asked)
@@ -76,6 +79,7 @@ class Model {
   /// int64); missing attention_mask means all ones, missing token_type_ids all zeros. Rows of
   /// padding in the outputs are zero.
   std::vector<NamedTensor> run(const std::vector<NamedTensor>& inputs);
+  /// Reads the model's files again.
   ModelSummary summary(bool with_graph_text = false) const;
   std::string isa() const;
   int threads() const;

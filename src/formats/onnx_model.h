@@ -98,6 +98,7 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata_props;
   OnnxGraph graph;
   std::vector<OnnxFunction> functions;
+  std::vector<std::string> external_files;  // that tensors were read from, by path
 };
 
 }  // namespace octavo::formats

@@ -344,6 +344,7 @@ OnnxModel ModelReader::model(const WireMessage& message) {
       default: break;
     }
   });
+  out.external_files = tensors_.external_files();
   return out;
 }
 

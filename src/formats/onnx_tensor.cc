@@ -317,6 +317,13 @@ Tensor OnnxTensorReader::from_file(const WireMessage& message, const Proto& prot
       });
 }
 
+std::vector<std::string> OnnxTensorReader::external_files() const {
+  std::vector<std::string> out;
+  for (const auto& [name, file] : files_)
+    out.push_back((std::filesystem::path(*directory_) / name).string());
+  return out;
+}
+
 const std::shared_ptr<const Buffer>& OnnxTensorReader::external_file(const std::string& location,
                                                                      std::string_view model) {
   // Without links there is one normal spelling of each file, so that no file is held twice.

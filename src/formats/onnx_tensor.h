@@ -25,6 +25,8 @@ class OnnxTensorReader {
   /// Throws Error(kInvalidFile), or kUnsupported for element types octavo cannot hold (strings,
   /// complex, float8, 4 bits).
   OnnxTensor read(const WireMessage& message);
+  /// Paths of the files that external data was read from so far.
+  std::vector<std::string> external_files() const;
 
  private:
   struct Proto;

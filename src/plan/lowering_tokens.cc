@@ -44,7 +44,7 @@ void Lowering::lower_gather(const Node& node) {
   }
   if (axis != 0 || table->rank() != 2) refuse(node, "its table is not [rows, width]");
   const std::int64_t rows = table->dim(0);
-  EmbeddingTerm term{.index = EmbeddingTerm::Index::kIds, .table = table->to_float32()};
+  EmbeddingTerm term{.index = EmbeddingTerm::Index::kIds, .table = table->to_float32().own()};
   const Lowered& index = get(node.inputs[1]);
   const auto lower_limit = [](std::int64_t& limit, std::int64_t value) {
     limit = limit == 0 ? value : std::min(limit, value);
@@ -151,9 +151,10 @@ void Lowering::lower_attention(const Node& node) {
         static_cast<std::size_t>(bias->dim(0)) != spec.heads || bias->dim(1) % 2 != 1) {
       refuse(node, "its relative bias is not a constant [heads, 2 * radius + 1]");
     }
-    spec.relative_bias = bias->to_float32();
+    spec.relative_bias = bias->to_float32().own();
   }
   if (precision_ == Precision::kInt8) spec.type = kernels::AttentionType::kInt8;
+  if (precision_ == Precision::kBf16) spec.type = kernels::AttentionType::kBf16;
   spec.y = new_view(spec.q.width, Layout::kToken);
   const View y = spec.y;
   plan_->steps_.push_back(make_attention(std::move(spec), isa_));

@@ -214,12 +214,15 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
   const std::string tokenizer_path = files.tokenizer_path(options.tokenizer);
   auto impl = std::unique_ptr<Impl>(
       new Impl{.files = std::move(files), .tokenizer = Tokenizer::load(tokenizer_path)});
-  tasks::ImportedModel imported = tasks::import_model(impl->files);
   const bool asked = options.pooling.has_value() || impl->files.sentence_transformers.has_modules;
-  const tasks::OutputChoice output = tasks::keep_embedding_output(imported.graph, !asked);
+  const tasks::RunnerModel source{
+      .files = impl->files,
+      .use = asked ? "embed tokens" : "embed",
+      .prepare = [&](ir::Graph& graph) { return tasks::keep_embedding_output(graph, !asked); }};
+  impl->runner = std::make_unique<tasks::Runner>(source, options.runtime);
+  const tasks::OutputChoice& output = impl->runner->facts().output;
   impl->pooled_output = output.pooled;
-  impl->digest_files = std::move(imported.files);
-  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options.runtime);
+  impl->digest_files = impl->runner->facts().files;
   impl->configure(options);
   for (const char* name : {"tokenizer.json", "vocab.txt", "tokenizer_config.json", "modules.json",
                            "sentence_bert_config.json", "config_sentence_transformers.json",

@@ -9,6 +9,7 @@
 
 #include "ir/text.h"
 #include "octavo/error.h"
+#include "passes/lift.h"
 #include "tasks/runner.h"
 
 namespace octavo {
@@ -72,6 +73,41 @@ std::vector<ModelInput> describe(const ir::Graph& graph,
   return out;
 }
 
+/// "MatMul" -> how many alive nodes; operators outside the standard domain as "domain.Op".
+std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
+  std::map<std::string, std::size_t> out;
+  for (std::size_t i = 0; i < graph.node_count(); ++i) {
+    const ir::Node& node = graph.node(static_cast<ir::NodeId>(i));
+    if (node.alive) ++out[node.domain.empty() ? node.op : node.domain + "." + node.op];
+  }
+  return out;
+}
+
+/// The graph as read and after the passes; its text as it is run.
+void describe_graph(tasks::ImportedModel imported, bool packed, bool with_text, ModelSummary& out) {
+  ir::Graph& graph = imported.graph;
+  out.family = imported.family;
+  for (const std::string& file : imported.files) out.file_bytes += std::filesystem::file_size(file);
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    if (const Tensor* constant = graph.constant(static_cast<ir::ValueId>(i)); constant != nullptr) {
+      out.weight_bytes += constant->byte_size();
+      out.dtype_bytes[std::string(dtype_name(constant->dtype()))] += constant->byte_size();
+      if (constant->rank() > 0) out.parameters += constant->elements();
+    }
+  }
+  out.op_counts = count_ops(graph);
+  std::vector<std::pair<std::string, ir::ValueId>> inputs, outputs;
+  for (const ir::ValueId input : graph.inputs())
+    inputs.emplace_back(graph.value(input).name, input);
+  for (const auto& output : graph.outputs()) outputs.emplace_back(output.name, output.value);
+  out.inputs = describe(graph, inputs);
+  out.outputs = describe(graph, outputs);
+  if (with_text && !packed) out.graph_text = ir::print(graph);
+  passes::lift(graph, {});
+  out.lifted_op_counts = count_ops(graph);
+  if (with_text && packed) out.graph_text = ir::print(graph);
+}
+
 PlanStep to_plan_step(plan::StepInfo info) {
   return {std::move(info.name), std::move(info.op), std::move(info.shape), std::move(info.kernel),
           std::move(info.reason)};
@@ -126,8 +162,6 @@ std::vector<std::int32_t> even_starts(std::size_t batch, std::size_t tokens) {
 
 struct Model::Impl {
   tasks::ModelFiles files;
-  ModelSummary summary;
-  std::string original_text;
   std::unique_ptr<tasks::Runner> runner;
 
   std::vector<NamedTensor> run_packed(const std::map<std::string, Tensor>& feeds);
@@ -143,40 +177,10 @@ Model::~Model() = default;
 Model Model::load(const std::string& path, const RuntimeOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->files = tasks::find_model(path);
-  tasks::ImportedModel imported = tasks::import_model(impl->files);
-  ModelSummary& summary = impl->summary;
-  summary.path = path;
-  summary.format = impl->files.onnx ? "onnx" : "safetensors";
-  summary.family = imported.family;
-  for (const std::string& file : imported.files)
-    summary.file_bytes += std::filesystem::file_size(file);
-  const ir::Graph& graph = imported.graph;
-  for (std::size_t i = 0; i < graph.value_count(); ++i) {
-    if (const Tensor* constant = graph.constant(static_cast<ir::ValueId>(i)); constant != nullptr) {
-      summary.weight_bytes += constant->byte_size();
-      summary.dtype_bytes[std::string(dtype_name(constant->dtype()))] += constant->byte_size();
-      if (constant->rank() > 0) summary.parameters += constant->elements();
-    }
-  }
-  summary.op_counts = tasks::count_ops(graph);
-  std::vector<std::pair<std::string, ir::ValueId>> inputs, outputs;
-  for (const ir::ValueId input : graph.inputs())
-    inputs.emplace_back(graph.value(input).name, input);
-  for (const auto& output : graph.outputs()) outputs.emplace_back(output.name, output.value);
-  summary.inputs = describe(graph, inputs);
-  summary.outputs = describe(graph, outputs);
-  impl->original_text = ir::print(graph);
-  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options, true);
-  summary.lifted_op_counts = impl->runner->lifted_op_counts();
-  summary.packed = impl->runner->packed();
-  summary.plan_note = impl->runner->note();
-  if (const plan::Plan* plan = impl->runner->plan()) {
-    for (const plan::Step* step : plan->steps()) {
-      summary.plan.push_back(to_plan_step(step->info()));
-    }
-    summary.packed_weight_bytes = plan->weight_bytes();
-    summary.arena_bytes_per_token = plan->arena_floats_per_token() * sizeof(float);
-  }
+  const tasks::RunnerModel source{.files = impl->files, .use = "run", .prepare = [](ir::Graph&) {
+                                    return tasks::OutputChoice{};  // all of them
+                                  }};
+  impl->runner = std::make_unique<tasks::Runner>(source, options);
   return Model(std::move(impl));
 }
 
@@ -275,9 +279,20 @@ std::vector<NamedTensor> Model::run(const std::vector<NamedTensor>& inputs) {
 }
 
 ModelSummary Model::summary(bool with_graph_text) const {
-  ModelSummary out = impl_->summary;
-  if (with_graph_text)
-    out.graph_text = impl_->runner->packed() ? impl_->runner->lifted_text() : impl_->original_text;
+  const tasks::Runner& runner = *impl_->runner;
+  ModelSummary out;
+  out.path = impl_->files.path;
+  out.format = impl_->files.onnx ? "onnx" : "safetensors";
+  // What runs does not hold the graph any more.
+  describe_graph(tasks::import_model(impl_->files), runner.packed(), with_graph_text, out);
+  out.packed = runner.packed();
+  out.plan_note = runner.note();
+  out.plan_source = runner.plan_source();
+  if (const plan::Plan* plan = runner.plan()) {
+    for (const plan::Step* step : plan->steps()) out.plan.push_back(to_plan_step(step->info()));
+    out.packed_weight_bytes = plan->weight_bytes();
+    out.arena_bytes_per_token = plan->arena_floats_per_token() * sizeof(float);
+  }
   return out;
 }
 
@@ -321,7 +336,7 @@ RunProfile Model::profile(std::size_t batch, std::size_t tokens, double min_seco
   const plan::Plan* plan = impl_->runner->plan();
   if (plan == nullptr) {
     throw Error(ErrorCode::kUnsupported, {.message = "the model has no plan to profile",
-                                          .file = impl_->summary.path,
+                                          .file = impl_->files.path,
                                           .found = impl_->runner->note(),
                                           .fix = "octavo bench times it as a whole"});
   }

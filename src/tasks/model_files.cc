@@ -132,9 +132,11 @@ ImportedModel import_model(const ModelFiles& files) {
       [&]() -> ImportedModel {
         if (files.onnx) {
           const formats::OnnxModel model = formats::read_onnx(files.weights);
-          return {.graph = importers::import_onnx(model),
-                  .family = model.producer_name.empty() ? "onnx" : model.producer_name,
-                  .files = {files.weights}};
+          ImportedModel out{.graph = importers::import_onnx(model),
+                            .family = model.producer_name.empty() ? "onnx" : model.producer_name,
+                            .files = model.external_files};
+          out.files.insert(out.files.begin(), files.weights);
+          return out;
         }
         const JsonDocument config = formats::load_hf_config(files.directory);
         const auto source = files.weights.empty() ? formats::TensorSource::open(files.directory)

@@ -49,10 +49,10 @@ Reranker Reranker::load(const std::string& model, const RerankerOptions& options
   const std::string tokenizer_path = files.tokenizer_path(options.tokenizer);
   auto impl = std::unique_ptr<Impl>(
       new Impl{.files = std::move(files), .tokenizer = Tokenizer::load(tokenizer_path)});
-  tasks::ImportedModel imported = tasks::import_model(impl->files);
-  tasks::keep_logits_output(imported.graph);
-  impl->digest_files = std::move(imported.files);
-  impl->runner = std::make_unique<tasks::Runner>(std::move(imported.graph), options.runtime);
+  const tasks::RunnerModel source{
+      .files = impl->files, .use = "rerank", .prepare = tasks::keep_logits_output};
+  impl->runner = std::make_unique<tasks::Runner>(source, options.runtime);
+  impl->digest_files = impl->runner->facts().files;
   for (const char* name : {"tokenizer.json", "vocab.txt", "tokenizer_config.json"}) {
     const std::string path = (std::filesystem::path(impl->files.directory) / name).string();
     if (file_exists(path)) impl->digest_files.push_back(path);

@@ -1,9 +1,10 @@
 #include "tasks/runner.h"
 
+#include <filesystem>
 #include <limits>
 
-#include "ir/text.h"
 #include "octavo/error.h"
+#include "passes/lift.h"
 
 namespace octavo::tasks {
 namespace {
@@ -32,10 +33,10 @@ plan::Precision checked_precision(const std::string& name) {
 }
 
 /// The graph with constants folded and nodes fused, but its padded meaning untouched.
-ir::Graph simplified(const ir::Graph& graph) {
+ir::Graph simplified(ir::Graph graph) {
   ir::Graph out = graph;
   try {
-    passes::run_pipeline(out, {.disabled = {"restore_softmax", "lift_positions", "lift_attention",
+    passes::run_pipeline(out, {.disabled = {"widen_quantized", "restore_softmax", "lift_positions", "lift_attention",
                                             "freeze_sizes", "lift_first_token"}});
   } catch (const Error&) {
     return graph;  // what a pass cannot evaluate, the run will report if it matters
@@ -51,33 +52,52 @@ Tensor row_of(std::span<const std::int32_t> values) {
 
 }  // namespace
 
-std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
-  std::map<std::string, std::size_t> out;
-  for (std::size_t i = 0; i < graph.node_count(); ++i) {
-    const ir::Node& node = graph.node(static_cast<ir::NodeId>(i));
-    if (node.alive) ++out[node.domain.empty() ? node.op : node.domain + "." + node.op];
-  }
-  return out;
-}
-
-Runner::Runner(ir::Graph graph, const RuntimeOptions& options, bool describe)
+Runner::Runner(const RunnerModel& model, const RuntimeOptions& options)
     : isa_(checked_isa(options)),
       precision_(checked_precision(options.precision)),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
-  ir::Graph lifted = graph;  // constants are shared
-  report_ = passes::lift(lifted, {});
-  if (describe) {
-    lifted_counts_ = count_ops(lifted);
-    lifted_text_ = ir::print(lifted);
+  PlanCache cache(options.plan_cache, model.files, model.use, isa_, precision_);
+  if (auto kept = cache.find(pool_.get())) {
+    facts_ = std::move(kept->facts);
+    plan_source_ = "read from " + cache.path();
+    session_ = std::make_unique<runtime::Session>(std::move(kept->plan), pool_);
+    return;
   }
+  build(model, cache);
+}
+
+void Runner::build(const RunnerModel& model, PlanCache& cache) {
+  cache.start_import();
+  ImportedModel imported = import_model(model.files);
+  facts_ = {
+      .family = std::move(imported.family), .files = {}, .output = model.prepare(imported.graph)};
+  for (const std::string& file : imported.files)
+    facts_.files.push_back(std::filesystem::canonical(file).string());
+  // The graph as it was is for the case that no plan can be made; with it the weights would be held
+  // beside their packed form, so it goes as soon as a plan is to be expected.
+  std::optional<ir::Graph> original = imported.graph;  // constants are shared
+  const passes::LiftReport report = passes::lift(imported.graph, {});
+  if (report.lifted) original.reset();
   try {
-    session_ = std::make_unique<runtime::Session>(
-        plan::Plan::build(std::move(lifted), isa_, pool_.get(), precision_), pool_);
+    auto plan = plan::Plan::build(std::move(imported.graph), isa_, pool_.get(), precision_);
+    if (cache.store(*plan, facts_)) {
+      plan_source_ = "kept as " + cache.path();
+      // From here on its weights are those of the file, shared with other processes.
+      if (auto kept = cache.find(pool_.get())) plan = std::move(kept->plan);
+    } else {
+      plan_source_ = cache.note();
+    }
+    session_ = std::make_unique<runtime::Session>(std::move(plan), pool_);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     note_ = error.what();
-    for (const std::string& note : report_.notes) note_ += "\n  " + note;
-    graph_runner_ = std::make_unique<runtime::GraphRunner>(simplified(graph), isa_, pool_);
+    for (const std::string& note : report.notes) note_ += "\n  " + note;
+    if (!original) {
+      original = import_model(model.files).graph;
+      model.prepare(*original);
+    }
+    graph_runner_ =
+        std::make_unique<runtime::GraphRunner>(simplified(std::move(*original)), isa_, pool_);
   }
 }
 

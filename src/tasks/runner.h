@@ -9,18 +9,26 @@
 #include <vector>
 
 #include "octavo/runtime_options.h"
-#include "passes/lift.h"
 #include "runtime/graph_runner.h"
 #include "runtime/session.h"
 #include "tasks/model_files.h"
+#include "tasks/plan_cache.h"
 
 namespace octavo::tasks {
 
+/// Which model to run, and what becomes of its graph before it is planned.
+struct RunnerModel {
+  const ModelFiles& files;
+  std::string use;  // says what `prepare` does: plans are kept by it
+  std::function<OutputChoice(ir::Graph&)> prepare;
+};
+
 class Runner {
  public:
-  /// Checks the options (kInvalidArgument, kUnsupported), lifts the graph and plans it. Only with
-  /// `describe` does it keep lifted_op_counts() and lifted_text().
-  Runner(ir::Graph graph, const RuntimeOptions& options, bool describe = false);
+  /// Checks the options (kInvalidArgument, kUnsupported). Takes a kept plan where there is one,
+  /// else imports the model, lifts its graph, plans it, and keeps the plan where the options say
+  /// so.
+  Runner(const RunnerModel& model, const RuntimeOptions& options);
 
   using Sink = runtime::Session::Sink;
   /// As Session::run(). Outputs of a graph without a plan come as matrices too: [tokens, width] or
@@ -38,13 +46,12 @@ class Runner {
 
   bool packed() const { return session_ != nullptr; }
   const std::string& note() const { return note_; }  // why it is not packed
-  const passes::LiftReport& lift_report() const { return report_; }
+  const ModelFacts& facts() const { return facts_; }
+  /// "read from FILE", "kept as FILE", or why the plan was not kept; empty where nobody asked.
+  const std::string& plan_source() const { return plan_source_; }
   /// Nothing for a graph that is not packed.
   const plan::Plan* plan() const { return session_ == nullptr ? nullptr : &session_->plan(); }
   runtime::GraphRunner* graph_runner() { return graph_runner_.get(); }
-  /// Operators after the passes, by name.
-  const std::map<std::string, std::size_t>& lifted_op_counts() const { return lifted_counts_; }
-  const std::string& lifted_text() const { return lifted_text_; }
 
   /// Of a sequence; the greatest number there is where nothing limits it.
   std::size_t max_tokens() const;
@@ -54,22 +61,19 @@ class Runner {
   plan::Precision precision() const { return precision_; }
 
  private:
+  void build(const RunnerModel& model, PlanCache& cache);
   Rows rows_of(const Tensor& tensor, std::size_t tokens) const;
   void run_alone(const plan::PackedBatch& batch, const Sink& sink);
 
   IsaMask isa_;
   plan::Precision precision_;
   std::shared_ptr<ThreadPool> pool_;
-  passes::LiftReport report_;
-  std::map<std::string, std::size_t> lifted_counts_;
-  std::string lifted_text_;
+  ModelFacts facts_;
+  std::string plan_source_;
   std::unique_ptr<runtime::Session> session_;
   std::unique_ptr<runtime::GraphRunner> graph_runner_;
   std::string note_;
   std::optional<Rows> expected_;
 };
-
-/// "MatMul" -> how many alive nodes; operators outside the standard domain as "domain.Op".
-std::map<std::string, std::size_t> count_ops(const ir::Graph& graph);
 
 }  // namespace octavo::tasks

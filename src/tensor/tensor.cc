@@ -77,6 +77,13 @@ Tensor::Tensor(DType dtype, Shape shape, std::shared_ptr<const Buffer> storage,
   }
 }
 
+Tensor Tensor::own() const {
+  if (storage_->size() == byte_size()) return *this;
+  Tensor out(dtype_, shape_);
+  if (byte_size() > 0) std::memcpy(out.mutable_bytes(), data_, byte_size());
+  return out;
+}
+
 Tensor Tensor::reshaped(Shape shape) const {
   Tensor out = *this;
   if (require_elements(shape, dtype_) != elements_) {

@@ -63,6 +63,8 @@ class Tensor {
 
   /// The same storage under another shape of as many elements.
   Tensor reshaped(Shape shape) const;
+  /// The same values; a copy where they are a part of larger storage, which would live as long.
+  Tensor own() const;
   /// A float32 copy of any numeric tensor (the tensor itself when it is float32 already).
   Tensor to_float32() const;
   /// Elements of an integer or bool tensor, widened.
