@@ -17,24 +17,26 @@ constexpr int kRow = 22, kGap = 1, kHead = 56, kLegendRow = 20, kMargin = 12;
 // A frame narrower than this share of the picture has no room for a letter.
 constexpr double kLeastLabel = 0.008;
 
+// Without variables, which readers of SVG other than browsers do not know.
 constexpr std::string_view kStyle = R"(
-svg { color-scheme: light dark; --page: #ffffff; --text: #1b1f24; --muted: #5d6670; --base: #d8dde3;
-  --c0: #a9cdf5; --c1: #f7c59f; --c2: #a5dccf; --c3: #d9bdf3; --c4: #f4b3cb; --c5: #d5dc9a; --c6: #c6cbd2;
-  --c7: #f3dd8f; font: 12px system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { svg { --page: #14171b; --text: #f2f5f8; --muted: #9aa4af; --base: #343b44;
-  --c0: #1d4f86; --c1: #85410f; --c2: #14594f; --c3: #5c2f8a; --c4: #832449; --c5: #545a16; --c6: #4a525c;
-  --c7: #6b5407; } }
-text { fill: var(--text); }
-.page { fill: var(--page); }
-.title { font-size: 16px; font-weight: 600; }
-.muted { fill: var(--muted); }
-.base { fill: var(--base); }
-.c0 { fill: var(--c0); } .c1 { fill: var(--c1); } .c2 { fill: var(--c2); } .c3 { fill: var(--c3); }
-.c4 { fill: var(--c4); } .c5 { fill: var(--c5); } .c6 { fill: var(--c6); } .c7 { fill: var(--c7); }
-.frame rect { stroke: var(--page); stroke-width: 1; }
-.frame:hover rect { stroke: var(--text); }
+svg { color-scheme: light dark; font: 12px system-ui, sans-serif; }
+text { fill: #1b1f24; }
+.page { fill: #ffffff; } .base { fill: #d8dde3; }
+.title { font-size: 16px; font-weight: 600; } .muted { fill: #5d6670; }
+.c0 { fill: #a9cdf5; } .c1 { fill: #f7c59f; } .c2 { fill: #a5dccf; } .c3 { fill: #d9bdf3; }
+.c4 { fill: #f4b3cb; } .c5 { fill: #d5dc9a; } .c6 { fill: #b9c0c9; } .c7 { fill: #f3dd8f; }
+.frame rect { stroke: #ffffff; stroke-width: 1; }
+.frame:hover rect { stroke: #1b1f24; }
+@media (prefers-color-scheme: dark) {
+text { fill: #f2f5f8; }
+.page { fill: #14171b; } .base { fill: #343b44; }
+.muted { fill: #9aa4af; }
+.c0 { fill: #1d4f86; } .c1 { fill: #85410f; } .c2 { fill: #14594f; } .c3 { fill: #5c2f8a; }
+.c4 { fill: #832449; } .c5 { fill: #545a16; } .c6 { fill: #4a525c; } .c7 { fill: #6b5407; }
+.frame rect { stroke: #14171b; }
+.frame:hover rect { stroke: #f2f5f8; }
+}
 )";
-
 bool drawn(const FlameFrame& frame) { return std::isfinite(frame.value) && frame.value > 0; }
 
 int depth(const FlameFrame& frame) {
