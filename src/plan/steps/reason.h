@@ -35,7 +35,7 @@ std::string reason_for(std::span<const Kernel> rows, const Kernel& chosen, IsaMa
     }
     after = after || &row == &chosen;
   }
-  return rejected.empty() ? "the strongest there is for float32" : rejected;
+  return rejected.empty() ? "the strongest there is" : rejected;
 }
 
 }  // namespace octavo::plan
