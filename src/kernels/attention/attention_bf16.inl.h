@@ -8,7 +8,6 @@
 
 #include "kernels/attention/products.inl.h"
 #include "kernels/attention/rows.inl.h"
-#include "kernels/simd/math.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -95,24 +94,26 @@ OCTAVO_INLINE Vec eight_bits(Vec x) {
   return wide - (wide - x);
 }
 
+// 2^r to 7.5e-5, which is little beside the rounding to 2^-9.
+constexpr float kExp[] = {0x1.fff632p-1f, 0x1.64444cp-1f, 0x1.cefc4cp-3f, 0x1.3f96a4p-4f};
+
 // exp(x - top) as bfloat16; returns the sum of what was stored. Elements to the end of the last
 // vector are written, 0 from count on.
 OCTAVO_INLINE float bf16_exponentials(const float* x, std::size_t count, float top,
                                       std::uint16_t* out) {
   const Vec shift = set(top);
+  const auto rounded = [&](Vec v) { return eight_bits(exp_below(v - shift, kExp)); };
   Vec sum0 = set(0.0f), sum1 = sum0;
   std::size_t p = 0;
   for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
-    const Vec e0 = eight_bits(exp(load(x + p) - shift));
-    const Vec e1 = eight_bits(exp(load(x + p + kWidth) - shift));
-    store_bf16(out + p, e0);
-    store_bf16(out + p + kWidth, e1);
+    const Vec e0 = rounded(load(x + p)), e1 = rounded(load(x + p + kWidth));
+    store_upper_halves(out + p, e0, e1);
     sum0 += e0;
     sum1 += e1;
   }
   for (; p < count; p += kWidth) {
     const std::size_t left = at_most(count - p);
-    const Vec e = keep_first(eight_bits(exp(load_partial(x + p, left) - shift)), left);
+    const Vec e = keep_first(rounded(load_partial(x + p, left)), left);
     store_bf16(out + p, e);
     sum0 += e;
   }

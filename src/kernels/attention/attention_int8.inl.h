@@ -101,7 +101,7 @@ inline void pack_keys(const AttentionArgs& args, const Int8Scratch& s, std::byte
   }
   // Sixteen rows as bytes, then their quads transposed.
   auto* rows = reinterpret_cast<float*>(scratch + s.query);
-  const std::size_t stride = s.query_stride / sizeof(float);
+  const std::size_t stride = s.query_stride / sizeof(float), group_bytes = s.group_bytes;
   std::memset(rows, 128, kTileRows * s.query_stride);
   for (std::size_t first = 0; first < args.tokens; first += kTileRows) {
     const std::size_t left = args.tokens - first, count = left < kTileRows ? left : kTileRows;
@@ -111,14 +111,14 @@ inline void pack_keys(const AttentionArgs& args, const Int8Scratch& s, std::byte
                                        reinterpret_cast<std::uint8_t*>(rows + j * stride), &sum);
       sums[first + j] = 128 * sum;
     }
-    std::byte* group = scratch + s.k + first / kTileRows * s.group_bytes;
+    std::byte* group = scratch + s.k + first / kTileRows * group_bytes;
     for (std::size_t quad = 0; quad < stride; quad += kWidth) {
       for (std::size_t j = 0; j < kTileRows; j += kWidth) {
         transpose_block(rows + j * stride + quad, stride,
                         reinterpret_cast<float*>(group) + quad * kTileRows + j, kTileRows);
       }
     }
-    for (std::size_t p = 0; p < s.group_bytes; ++p) group[p] ^= std::byte{128};
+    for (std::size_t p = 0; p < group_bytes; ++p) group[p] ^= std::byte{128};
   }
 }
 
@@ -153,40 +153,67 @@ inline void pack_values(const AttentionArgs& args, const Int8Scratch& s, std::by
   }
 }
 
-// x[0, count): int32 sums become scores.
-OCTAVO_INLINE void scale_scores(const Int8Scratch& s, const std::byte* scratch, float query_scale,
-                                std::size_t first, float* x, std::size_t count) {
+// x[0, count): int32 sums become scores; returns the largest.
+OCTAVO_INLINE float scale_scores(const Int8Scratch& s, const std::byte* scratch, float query_scale,
+                                 std::size_t first, float* x, std::size_t count) {
   const auto* scales = reinterpret_cast<const float*>(scratch + s.k_scale) + first;
   const auto* sums = reinterpret_cast<const std::int32_t*>(scratch + s.k_sum) + first;
   const auto* ints = reinterpret_cast<const std::int32_t*>(x);
   const Vec factor = set(query_scale);
+  const auto scores = [&](std::size_t p) {
+    return load_int(ints + p, sums + p) * (load(scales + p) * factor);
+  };
+  float top = -__builtin_inff();
+  if (count < kWidth) {
+    for (std::size_t p = 0; p < count; ++p) {
+      x[p] = static_cast<float>(ints[p] - sums[p]) * (scales[p] * query_scale);
+      top = x[p] > top ? x[p] : top;
+    }
+    return top;
+  }
+  // The last vector overlaps the one before, whose integers are gone by then.
+  const Vec last = scores(count - kWidth);
+  Vec top0 = max(last, set(top)), top1 = top0;
   std::size_t p = 0;
-  for (; p + kWidth <= count; p += kWidth) {
-    store(x + p, load_int(ints + p, sums + p) * (load(scales + p) * factor));
+  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
+    const Vec x0 = scores(p), x1 = scores(p + kWidth);
+    store(x + p, x0);
+    store(x + p + kWidth, x1);
+    top0 = max(x0, top0);
+    top1 = max(x1, top1);
   }
-  for (; p < count; ++p) {
-    x[p] = static_cast<float>(ints[p] - sums[p]) * (scales[p] * query_scale);
+  if (p + kWidth <= count) {
+    const Vec x0 = scores(p);
+    store(x + p, x0);
+    top0 = max(x0, top0);
   }
+  store(x + count - kWidth, last);
+  return reduce_max(max(top0, top1));
 }
+
+// 65535 2^r to 1.5e-7.
+constexpr float kExpTimes65535[] = {65535.0f * 0x1.fffffep-1f, 65535.0f * 0x1.62e4f6p-1f,
+                                    65535.0f * 0x1.ebd5a8p-3f, 65535.0f * 0x1.c95446p-5f,
+                                    65535.0f * 0x1.26900cp-7f, 65535.0f * 0x1.ec320ap-10f};
 
 // exp(x - top) * 65535 as bytes; returns the sum of what was stored. Bytes to the end of the last
 // vector are written, 0 from count on.
 OCTAVO_INLINE float quantize_exponentials(const float* x, std::size_t count, float top,
                                           std::uint8_t* high, std::uint8_t* low) {
-  const Vec shift = set(top), steps = set(65535.0f);
+  const Vec shift = set(top), round = set(12582912.0f);
+  const auto steps = [&](Vec v) { return (exp_below(v - shift, kExpTimes65535) + round) - round; };
   Vec sum0 = set(0.0f), sum1 = sum0;
   std::size_t p = 0;
-  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
-    const Vec e0 = round_even(exp(load(x + p) - shift) * steps);
-    const Vec e1 = round_even(exp(load(x + p + kWidth) - shift) * steps);
-    store_u16_halves(high + p, low + p, e0);
-    store_u16_halves(high + p + kWidth, low + p + kWidth, e1);
-    sum0 += e0;
-    sum1 += e1;
+  for (; p + 4 * kWidth <= count; p += 4 * kWidth) {
+    const Vec e[4] = {steps(load(x + p)), steps(load(x + p + kWidth)),
+                      steps(load(x + p + 2 * kWidth)), steps(load(x + p + 3 * kWidth))};
+    store_u16_halves(high + p, low + p, e);
+    sum0 += e[0] + e[1];
+    sum1 += e[2] + e[3];
   }
   for (; p < count; p += kWidth) {
     const std::size_t left = at_most(count - p);
-    const Vec e = round_even(keep_first(exp(load_partial(x + p, left) - shift), left) * steps);
+    const Vec e = keep_first(steps(load_partial(x + p, left)), left);
     store_u16_halves(high + p, low + p, e);
     sum0 += e;
   }
@@ -223,10 +250,13 @@ void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::siz
     const auto [low, high] = reach_of(args, first + r, 1);
     const std::size_t skip = low - key_begin, count = high - low;
     float* x = scores + r * s.score_stride + skip;
-    scale_scores(s, scratch, query_scale[r], low, x, count);
-    if (args.relative_bias != nullptr) add_relative_bias(args, first + r, low, x, count);
+    float top = scale_scores(s, scratch, query_scale[r], low, x, count);
+    if (args.relative_bias != nullptr) {
+      add_relative_bias(args, first + r, low, x, count);
+      top = row_max(x, count);
+    }
     std::uint8_t *ph = high_bytes + r * s.p_stride, *pl = low_bytes + r * s.p_stride;
-    inverse[r] = 1.0f / quantize_exponentials(x, count, row_max(x, count), ph + skip, pl + skip);
+    inverse[r] = 1.0f / quantize_exponentials(x, count, top, ph + skip, pl + skip);
     for (std::size_t p = 0; p < skip; ++p) ph[p] = pl[p] = 0;
     for (std::size_t p = skip + count; p < 4 * quads; ++p) ph[p] = pl[p] = 0;
   }

@@ -2,7 +2,7 @@
 // |scale q k| + |bias| of a row and V = the largest |v|: |error| <= u (2 (head_size + 4) s + tokens
 // + 16) V. The int8 rows may further err by V (exp(2 e) - 1 + tokens / 65535) + step / 2, where e
 // is what rounding queries and keys can do to a score, and step is that of the values' column; the
-// bfloat16 rows by V (exp(2 e) - 1 + 3 * 2^-9) with e = 2^-8 s.
+// bfloat16 rows by V (exp(2 e) - 1 + 3 * 2^-9 + 2^-12) with e = 2^-8 s.
 #pragma once
 
 #include <algorithm>
@@ -154,9 +154,9 @@ inline void check_attention(const AttentionKernel& kernel, const AttentionCase& 
                  absmax(in.v, d, c.tokens, in.ld) / 254 * 1.001;
       }
       if (bf16) {
-        // Of two factors, each by 2^-9; P, and with it the sum; V.
+        // Of two factors, each by 2^-9; P, and with it the sum; V; the exponential.
         const double score = (0x1p-8 + 0x1p-18) * spread;
-        bound += largest * (std::expm1(2 * score) + (0x1p-8 + 0x1p-9) * 1.01);
+        bound += largest * (std::expm1(2 * score) + (0x1p-8 + 0x1p-9) * 1.01 + 0x1p-12);
       }
       ASSERT_NEAR(out.data()[i * in.ld + d], want[d], bound) << i << ", " << d;
     }

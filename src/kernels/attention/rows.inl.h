@@ -48,9 +48,23 @@ OCTAVO_INLINE float row_max(const float* x, std::size_t count) {
     top1 = max(load(x + p + kWidth), top1);
   }
   for (; p + kWidth <= count; p += kWidth) top0 = max(load(x + p), top0);
+  if (count >= kWidth) {
+    top0 = max(load(x + count - kWidth), top0);
+    p = count;
+  }
   float top = reduce_max(max(top0, top1));
   for (; p < count; ++p) top = x[p] > top ? x[p] : top;
   return top;
+}
+
+// exp(x) times what the coefficients are times, x <= 0, by a polynomial for 2^r on [0, 1). Below
+// 2^-125 it is 2^-125.
+template <std::size_t kTerms>
+OCTAVO_INLINE Vec exp_below(Vec x, const float (&coefficients)[kTerms]) {
+  const Vec y = max(set(-125.0f), x * set(1.44269504088896341f)), r = fraction(y);
+  Vec p = set(coefficients[kTerms - 1]);
+  for (std::size_t i = kTerms - 1; i-- > 0;) p = fma(p, r, set(coefficients[i]));
+  return scale_floor(p, y);
 }
 
 }  // namespace

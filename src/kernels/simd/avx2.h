@@ -63,6 +63,9 @@ OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
   return _mm256_mul_ps(_mm256_mul_ps(x, a), b);
 }
 
+OCTAVO_INLINE Vec fraction(Vec x) { return x - _mm256_floor_ps(x); }
+OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return scale_exponent(x, _mm256_floor_ps(y)); }
+
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
   const auto load_256 = [](const std::int32_t* from) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
@@ -104,6 +107,10 @@ OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x
   };
   store_bytes(high, _mm256_srli_epi32(ints, 8));
   store_bytes(low, _mm256_and_si256(ints, mask));
+}
+
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, const Vec (&x)[4]) {
+  for (std::size_t i = 0; i < 4; ++i) store_u16_halves(high + i * kWidth, low + i * kWidth, x[i]);
 }
 
 OCTAVO_INLINE float reduce_add(Vec x) {

@@ -9,12 +9,15 @@
 //   keep_first(x, n)              lanes from n on become zero
 //   abs, copy_sign, round_even
 //   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
+//   fraction(x)                   x - floor(x), |x| < 2^22
+//   scale_floor(x, y)             x * 2^floor(y), |y| up to 125
 //   load_int(p, minus)            int32 differences as floats
 //   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127
 //   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ...
-//   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes
+//   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes; of four x too
 //   store_bf16(p, x)              rounded to nearest even
 //   store_pairs(p, a, b)          lane l as two bfloat16: round(a[l]), round(b[l]) (not avx2)
+//   store_upper_halves(p, a, b)   the upper 16 bits of all lanes (not avx2)
 //   reduce_add, reduce_max        in a fixed order
 //   transpose_block               kWidth x kWidth floats
 // in an unnamed namespace: each translation unit has its own copy, compiled for its own instruction
@@ -76,6 +79,11 @@ OCTAVO_INLINE Vec round_even(Vec x) {
 }
 OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) { return _mm512_scalef_ps(x, n); }
 
+OCTAVO_INLINE Vec fraction(Vec x) {
+  return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return _mm512_scalef_ps(x, y); }
+
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
   return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(p), _mm512_loadu_si512(minus)));
 }
@@ -99,6 +107,13 @@ OCTAVO_INLINE void store_pairs(std::byte* p, Vec a, Vec b) {
   const __m512i low = _mm512_srli_epi32(round_bf16(a), 16);
   _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xaaaaaaaa, low, round_bf16(b)));
 }
+OCTAVO_INLINE void store_upper_halves(std::uint16_t* p, Vec a, Vec b) {
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+  const __m512i words = _mm512_packus_epi32(_mm512_srli_epi32(_mm512_castps_si512(a), 16),
+                                            _mm512_srli_epi32(_mm512_castps_si512(b), 16));
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi64(order, words));
+}
+
 OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
   const __m512i low = _mm512_set1_epi32(0xff);
   const auto byte = [low](Vec x) { return _mm512_and_si512(_mm512_cvtps_epi32(x), low); };
@@ -112,6 +127,16 @@ OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x
   _mm_storeu_si128(reinterpret_cast<__m128i*>(high),
                    _mm512_cvtepi32_epi8(_mm512_srli_epi32(ints, 8)));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(ints));
+}
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, const Vec (&x)[4]) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i byte = _mm512_set1_epi16(0xff);
+  const __m512i a = _mm512_packus_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
+  const __m512i b = _mm512_packus_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
+  const __m512i highs = _mm512_packus_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
+  const __m512i lows = _mm512_packus_epi16(_mm512_and_si512(a, byte), _mm512_and_si512(b, byte));
+  _mm512_storeu_si512(high, _mm512_permutexvar_epi32(order, highs));
+  _mm512_storeu_si512(low, _mm512_permutexvar_epi32(order, lows));
 }
 
 OCTAVO_INLINE float reduce_add(Vec x) {

@@ -58,6 +58,13 @@ OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
   return x * (Vec)((half + 127) << 23) * (Vec)((e - half + 127) << 23);
 }
 
+OCTAVO_INLINE Vec floor(Vec x) {
+  const Vec whole = round_even(x);
+  return whole - select(less(x, whole), set(1.0f), set(0.0f));
+}
+OCTAVO_INLINE Vec fraction(Vec x) { return x - floor(x); }
+OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return scale_exponent(x, floor(y)); }
+
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
   const IntVec x = {p[0] - minus[0], p[1] - minus[1], p[2] - minus[2], p[3] - minus[3]};
   return __builtin_convertvector(x, Vec);
@@ -98,6 +105,16 @@ OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x
     high[i] = static_cast<std::uint8_t>(ints[i] >> 8);
     low[i] = static_cast<std::uint8_t>(ints[i]);
   }
+}
+
+OCTAVO_INLINE void store_upper_halves(std::uint16_t* p, Vec a, Vec b) {
+  const IntVec halves[] = {(IntVec)a >> 16, (IntVec)b >> 16};
+  for (std::size_t i = 0; i < 2 * kWidth; ++i) {
+    p[i] = static_cast<std::uint16_t>(halves[i / kWidth][i % kWidth]);
+  }
+}
+OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, const Vec (&x)[4]) {
+  for (std::size_t i = 0; i < 4; ++i) store_u16_halves(high + i * kWidth, low + i * kWidth, x[i]);
 }
 
 OCTAVO_INLINE float reduce_add(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
