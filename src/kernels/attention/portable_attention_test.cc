@@ -5,70 +5,43 @@
 #include "kernels/attention/attention_bf16.inl.h"
 #include "kernels/attention/attention_int8.inl.h"
 #include "kernels/attention/attention_test_support.h"
+#include "kernels/attention/plain_dot.inl.h"
 #include "kernels/attention/tile_products.inl.h"
-#include "kernels/gemm/bf16.h"
 #include "kernels/gemm/tiles_emulated.h"
 
-namespace octavo::kernels {
-namespace {
-
-template <class Element, class SumType>
-struct PlainDot {
-  using Sum = SumType;
-  struct Acc {
-    Sum x[kTileRows];
-  };
-  using A = const std::byte*;
-  using B = const std::byte*;
-  static constexpr std::size_t kColumns = kTileRows, kAttentionRows = 3, kAttentionGroups = 2;
-  static Acc zero() { return {}; }
-  static B load_b(const std::byte* p) { return p; }
-  static A broadcast_a(const std::byte* p) { return p; }
-  static Acc dot(Acc acc, A a, B b) {
-    for (std::size_t j = 0; j < kTileRows; ++j) Element::add(acc.x[j], a, b + 4 * j);
-    return acc;
-  }
-  static void store_sums(const Acc* acc, Sum* out) { std::memcpy(out, acc->x, sizeof acc->x); }
-};
-
-struct Int8Element {
-  static void add(std::int32_t& sum, const std::byte* a, const std::byte* b) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      sum += std::to_integer<int>(a[i]) * static_cast<std::int8_t>(b[i]);
-    }
-  }
-};
-struct Bf16Element {
-  static float at(const std::byte* p) {
-    std::uint16_t half;
-    std::memcpy(&half, p, sizeof half);
-    return from_bf16(half);
-  }
-  static void add(float& sum, const std::byte* a, const std::byte* b) {
-    sum += at(a) * at(b);
-    sum += at(a + 2) * at(b + 2);
-  }
-};
-
-}  // namespace
-}  // namespace octavo::kernels
-
-OCTAVO_DEFINE_ATTENTION_INT8(plain_int8, VectorProducts<PlainDot<Int8Element, std::int32_t>>)
+OCTAVO_DEFINE_ATTENTION_INT8(plain_int8, VectorProducts<PlainInt8>)
 OCTAVO_DEFINE_ATTENTION_INT8(tiles_int8, TileProducts<EmulatedTiles, GemmType::kInt8>)
-OCTAVO_DEFINE_ATTENTION_BF16(plain_bf16, VectorProducts<PlainDot<Bf16Element, float>>)
+OCTAVO_DEFINE_ATTENTION_BF16(plain_bf16, VectorProducts<PlainBf16>)
 OCTAVO_DEFINE_ATTENTION_BF16(tiles_bf16, TileProducts<EmulatedTiles, GemmType::kBf16>)
 
 namespace octavo::kernels {
+#if defined(__x86_64__)
+namespace avx2_plain_int8 {  // x86_avx2_attention_rows_test.cc
+std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) noexcept;
+void attention_run(const AttentionArgs& args) noexcept;
+}  // namespace avx2_plain_int8
+#endif
 namespace {
 
-#define OCTAVO_ROW(type, space) \
-  { #space, AttentionType::type, 0, space::attention_scratch, space::attention_run }
-constexpr AttentionKernel kRows[] = {OCTAVO_ROW(kInt8, plain_int8), OCTAVO_ROW(kInt8, tiles_int8),
-                                     OCTAVO_ROW(kBf16, plain_bf16), OCTAVO_ROW(kBf16, tiles_bf16)};
+#define OCTAVO_ROW(type, isa, space) \
+  { #space, AttentionType::type, isa, space::attention_scratch, space::attention_run }
+constexpr AttentionKernel kRows[] = {
+    OCTAVO_ROW(kInt8, 0, plain_int8),
+    OCTAVO_ROW(kInt8, 0, tiles_int8),
+    OCTAVO_ROW(kBf16, 0, plain_bf16),
+    OCTAVO_ROW(kBf16, 0, tiles_bf16),
+#if defined(__x86_64__)
+    OCTAVO_ROW(kInt8, kIsaAvx2, avx2_plain_int8),
+#endif
+};
 #undef OCTAVO_ROW
 
 class PortableAttention : public testing::TestWithParam<AttentionKernel> {
  protected:
+  void SetUp() override {
+    const IsaMask missing = GetParam().isa & ~detect_isa();
+    if (missing != 0) GTEST_SKIP() << "needs " << isa_name(missing);
+  }
   void TearDown() override {
     EXPECT_FALSE(EmulatedTiles::state().configured) << "tiles are kept after a run";
   }
