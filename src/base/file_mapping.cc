@@ -15,7 +15,6 @@
 namespace octavo {
 namespace {
 
-constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
 constexpr std::size_t kPage = 4096;
 
 std::size_t round_up(std::size_t n, std::size_t step) { return (n + step - 1) / step * step; }
@@ -80,6 +79,8 @@ FileMapping::FileMapping(const FileDescriptor& file, const std::string& path)
   if (aligned > base) ::munmap(base, static_cast<std::size_t>(aligned - base));
   if (end < base + room) ::munmap(end, static_cast<std::size_t>(base + room - end));
   data_ = aligned;
+  // Reading ahead past the part that is read now would bring what follows in on small pages.
+  ::madvise(aligned, size_, MADV_RANDOM);
 }
 
 FileMapping::~FileMapping() { ::munmap(const_cast<std::byte*>(data_), size_); }
@@ -88,13 +89,17 @@ bool FileMapping::load(std::size_t offset, std::size_t size) const {
   if (size == 0) return true;
   auto* begin = const_cast<std::byte*>(data_) + offset;
   const std::size_t whole = std::min(round_up(size, kAlignment), size_ - offset);
+  ::madvise(begin, whole, MADV_NORMAL);
   ::madvise(begin, whole, MADV_HUGEPAGE);
-  ::madvise(begin, size, kPopulateRead);
+  // A touch a huge page: what is not in the page cache is then read as one, which
+  // MADV_POPULATE_READ does not do.
+  for (std::size_t at = 0; at < size; at += kAlignment)
+    static_cast<void>(*static_cast<const volatile std::byte*>(begin + at));
   return huge_bytes(begin, whole) >= size / kAlignment * kAlignment;
 }
 
-void FileMapping::expect_random(std::size_t offset, std::size_t size) const {
-  if (size > 0) ::madvise(const_cast<std::byte*>(data_) + offset, size, MADV_RANDOM);
+void FileMapping::release(std::size_t offset, std::size_t size) const {
+  ::madvise(const_cast<std::byte*>(data_) + offset, size, MADV_DONTNEED);
 }
 
 void drop_from_cache(const FileDescriptor& file, std::size_t offset, std::size_t size) {

@@ -16,7 +16,8 @@ class FileMapping {
   /// Sections of a file begin at multiples of it, so that they can lie on huge pages.
   static constexpr std::size_t kAlignment = std::size_t{2} << 20;
 
-  /// Maps the whole file, from a multiple of kAlignment. Throws Error(kIo).
+  /// Maps the whole file, from a multiple of kAlignment; pages come one by one as they are touched.
+  /// Throws Error(kIo).
   FileMapping(const FileDescriptor& file, const std::string& path);
   ~FileMapping();
   FileMapping(const FileMapping&) = delete;
@@ -24,11 +25,11 @@ class FileMapping {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  /// Makes the pages of a section, which begins at a multiple of kAlignment, present now. False
-  /// when they are not on huge pages.
+  /// Asks for the pages of a section, which begins at a multiple of kAlignment, on huge pages. True
+  /// when they are present on such; else a copy in memory will be faster to read.
   bool load(std::size_t offset, std::size_t size) const;
-  /// Says that single rows of a section are read here and there.
-  void expect_random(std::size_t offset, std::size_t size) const;
+  /// Gives pages back that were read; they come again when they are touched.
+  void release(std::size_t offset, std::size_t size) const;
 
  private:
   const std::byte* data_ = nullptr;

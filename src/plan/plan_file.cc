@@ -110,13 +110,13 @@ PlanReader::PlanReader(std::shared_ptr<const FileMapping> mapping, std::string p
 
 void PlanReader::load_weights(ThreadPool* pool) {
   Section& hot = sections_[0];
-  mapping_->expect_random(sections_[1].offset, sections_[1].size);
   if (mapping_->load(hot.offset, hot.size)) return;
   const auto copy = std::make_shared<Buffer>(hot.size);
   constexpr std::size_t kPiece = FileMapping::kAlignment;
   const auto one = [&](std::size_t i, int) {
     const std::size_t at = i * kPiece;
     std::memcpy(copy->data() + at, hot.bytes.data() + at, std::min(kPiece, hot.size - at));
+    mapping_->release(hot.offset + at, std::min(kPiece, hot.size - at));
   };
   const std::size_t pieces = (hot.size + kPiece - 1) / kPiece;
   if (pool != nullptr) {
