@@ -47,7 +47,7 @@ constexpr kernels::Activation last_of(kernels::Activation) { return kernels::Act
 constexpr kernels::BinaryOp last_of(kernels::BinaryOp) { return kernels::BinaryOp::kDiv; }
 constexpr kernels::GemmType last_of(kernels::GemmType) { return kernels::GemmType::kBf16; }
 constexpr kernels::AttentionType last_of(kernels::AttentionType) {
-  return kernels::AttentionType::kInt8;
+  return kernels::AttentionType::kBf16;
 }
 
 class PlanWriter {

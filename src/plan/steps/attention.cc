@@ -20,7 +20,11 @@ class Attention final : public Step {
         kernel_(kernels::choose_attention(spec_.type, isa)),
         float_kernel_(kernels::choose_attention(kernels::AttentionType::kFloat32, isa)),
         reason_(reason_for(kernels::attention_kernels(kernel_.type), kernel_, isa)) {
-    if (kernel_.type != spec_.type) reason_ = "this instruction set has no int8 row; " + reason_;
+    if (kernel_.type != spec_.type) {
+      const bool int8 = spec_.type == kernels::AttentionType::kInt8;
+      const std::string wanted = int8 ? "int8" : "bfloat16";
+      reason_ = "this instruction set has no " + wanted + " row; " + reason_;
+    }
   }
 
   void run(const RunState& state) const noexcept override {
