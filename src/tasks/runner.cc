@@ -36,8 +36,8 @@ plan::Precision checked_precision(const std::string& name) {
 ir::Graph simplified(ir::Graph graph) {
   ir::Graph out = graph;
   try {
-    passes::run_pipeline(out, {.disabled = {"widen_quantized", "restore_softmax", "lift_positions", "lift_attention",
-                                            "freeze_sizes", "lift_first_token"}});
+    passes::run_pipeline(out, {.disabled = {"widen_quantized", "restore_softmax", "lift_positions",
+                                            "lift_attention", "freeze_sizes", "lift_first_token"}});
   } catch (const Error&) {
     return graph;  // what a pass cannot evaluate, the run will report if it matters
   }
