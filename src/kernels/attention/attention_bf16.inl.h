@@ -68,6 +68,7 @@ inline void pack_bf16_keys(const AttentionArgs& args, const Bf16Scratch& s, std:
   const std::size_t tokens = args.tokens;
   for (std::size_t j = 0; j < align_up(tokens, kTileRows); j += kWidth) {
     const std::size_t count = j < tokens ? at_most(tokens - j) : 0;
+    for (std::size_t i = 0; i < kWidth; ++i) fetch_row(args, args.k, args.ld_k, j + kWidth + i);
     pack_key_lanes(count == 0 ? args.k : args.k + j * args.ld_k, args.ld_k, count, args.head_size,
                    s.query_stride / 4,
                    scratch + s.k + j / kTileRows * s.group_bytes + j % kTileRows * 4);
@@ -83,6 +84,10 @@ inline void pack_bf16_values(const AttentionArgs& args, const Bf16Scratch& s, st
     };
     std::byte* to = scratch + s.v + p / kTileRows * s.key_quads * kTileBytes + p % kTileRows * 4;
     for (std::size_t quad = 0; quad < s.key_quads; ++quad, to += kTileBytes) {
+      if (p == 0) {
+        fetch_row(args, args.v, args.ld_v, 2 * quad + kFetchAhead);
+        fetch_row(args, args.v, args.ld_v, 2 * quad + kFetchAhead + 1);
+      }
       store_pairs(to, row(2 * quad), row(2 * quad + 1));
     }
   }
@@ -132,6 +137,7 @@ void attend_bf16_block(const AttentionArgs& args, const Bf16Scratch& s, std::siz
   const Vec scale = set(args.scale);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* from = args.q + (first + r) * args.ld_q;
+    fetch_row(args, args.q, args.ld_q, first + r + kFetchAhead);
     auto* to = reinterpret_cast<std::uint16_t*>(scratch + s.query + r * s.query_stride);
     for (std::size_t d = 0; d < s.query_stride / 2; d += kWidth) {
       store_bf16(to + d, d < size ? load_partial(from + d, at_most(size - d)) * scale : set(0.0f));

@@ -94,6 +94,7 @@ inline void pack_keys(const AttentionArgs& args, const Int8Scratch& s, std::byte
     Vec sum = set(0.0f);
     if (p < size) {
       for (std::size_t j = 0; j < args.tokens; ++j) {
+        if (p == 0) fetch_row(args, args.k, args.ld_k, j + kFetchAhead);
         sum += load_partial(args.k + j * args.ld_k + p, at_most(size - p));
       }
     }
@@ -132,6 +133,7 @@ inline void pack_values(const AttentionArgs& args, const Int8Scratch& s, std::by
     };
     Vec top = set(0.0f), poison = set(0.0f);
     for (std::size_t j = 0; j < tokens; ++j) {
+      if (p == 0) fetch_row(args, args.v, args.ld_v, j + kFetchAhead);
       const Vec v = row(j);
       top = max(abs(v), top);
       poison += v * set(0.0f);
@@ -232,6 +234,7 @@ void attend_int8_block(const AttentionArgs& args, const Int8Scratch& s, std::siz
   auto* query = reinterpret_cast<std::uint8_t*>(scratch + s.query);
   float query_scale[kQueries];
   for (std::size_t r = 0; r < rows; ++r) {
+    fetch_row(args, args.q, args.ld_q, first + r + kFetchAhead);
     query_scale[r] =
         quantize_row(args.q + (first + r) * args.ld_q, nullptr, size, query + r * s.query_stride) *
         args.scale;

@@ -254,4 +254,13 @@ inline void check_nan_in_a_query(const AttentionKernel& kernel) {
   }
 }
 
+/// Scratch for a sequence does for all shorter ones.
+inline void check_scratch_grows(const AttentionKernel& kernel) {
+  for (std::size_t size : {16, 64, 80}) {
+    for (std::size_t tokens = 1; tokens < 300; ++tokens) {
+      ASSERT_LE(kernel.scratch_floats(tokens, size), kernel.scratch_floats(tokens + 1, size));
+    }
+  }
+}
+
 }  // namespace octavo::kernels

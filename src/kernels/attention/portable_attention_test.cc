@@ -89,6 +89,7 @@ TEST_P(PortableAttention, SameBitsWhateverTheStridesAndTheScratch) {
   check_same_bits_whatever_the_strides(GetParam());
 }
 TEST_P(PortableAttention, MaskedKeysHaveProbabilityZero) { check_masked_keys(GetParam()); }
+TEST_P(PortableAttention, ScratchGrowsWithTheSequence) { check_scratch_grows(GetParam()); }
 TEST_P(PortableAttention, NanInAQueryStaysInItsRow) { check_nan_in_a_query(GetParam()); }
 
 TEST(PortableAttentionInt8, TilesAndDotProductsGiveTheSameBits) {

@@ -22,6 +22,15 @@ OCTAVO_INLINE Reach reach_of(const AttentionArgs& args, std::size_t first, std::
           window < tokens && last + window < tokens ? last + window : tokens};
 }
 
+// Brings row j of [tokens, head_size] near, or the last one. The heads of a row lie pages apart
+// from those of the next, which the CPU does not foresee.
+OCTAVO_INLINE void fetch_row(const AttentionArgs& args, const float* x, std::size_t ld,
+                             std::size_t j) {
+  const float* row = x + (j < args.tokens ? j : args.tokens - 1) * ld;
+  for (std::size_t d = 0; d < args.head_size; d += 16) __builtin_prefetch(row + d);
+}
+constexpr std::size_t kFetchAhead = 8;
+
 // x[0, count) += bias[clamp(j - i)] for keys j = first, first + 1, ... of query i.
 OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, std::size_t first,
                                      float* x, std::size_t count) {
