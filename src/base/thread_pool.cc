@@ -66,9 +66,12 @@ void ThreadPool::run(std::size_t count, Function function, void* body) noexcept 
     return;
   }
   const auto indices = static_cast<std::uint32_t>(count);
-  function_.store(function, std::memory_order_relaxed);
-  body_.store(body, std::memory_order_relaxed);
-  count_.store(indices, std::memory_order_relaxed);
+  // A late worker may hold the last loop's ticket: its claim must fail before it can see a count of
+  // this loop, which may be higher.
+  ticket_.fetch_or(0xffffffffu, std::memory_order_acq_rel);
+  function_.store(function, std::memory_order_release);
+  body_.store(body, std::memory_order_release);
+  count_.store(indices, std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
   const std::uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   ticket_.store(std::uint64_t{generation} << 32, std::memory_order_release);
@@ -84,13 +87,13 @@ void ThreadPool::run(std::size_t count, Function function, void* body) noexcept 
 void ThreadPool::drain(std::uint32_t generation, int worker) noexcept {
   std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (ticket >> 32 == generation) {
-    const Function function = function_.load(std::memory_order_relaxed);
-    void* const body = body_.load(std::memory_order_relaxed);
-    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    const Function function = function_.load(std::memory_order_acquire);
+    void* const body = body_.load(std::memory_order_acquire);
+    const std::uint32_t count = count_.load(std::memory_order_acquire);
     const auto index = static_cast<std::uint32_t>(ticket);
     if (index >= count) return;
-    // Success means that this loop still runs, since index is not done: what was read belongs to
-    // it.
+    // Success means that this loop still runs, since index is not done and run() has not closed the
+    // ticket: what was read belongs to it.
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
                                        std::memory_order_acquire)) {
       continue;

@@ -37,6 +37,19 @@ TEST_P(ThreadPoolTest, ManyShortLoopsSeeEachOthersWrites) {
   for (const int value : values) EXPECT_EQ(value, 1000);
 }
 
+// A worker that comes late to one loop must not take part in a longer one that follows.
+TEST_P(ThreadPoolTest, LoopsOfChangingLengthsRunEveryIndexOnce) {
+  ThreadPool pool(GetParam());
+  std::uint32_t random = 1;
+  for (int round = 0; round < 50000; ++round) {
+    random = random * 1664525u + 1013904223u;
+    std::atomic<std::size_t> sum{0};
+    const std::size_t count = 2 + (random >> 16) % 30;
+    pool.parallel_for(count, [&](std::size_t i, int) { sum += i + 1; });
+    ASSERT_EQ(sum.load(), count * (count + 1) / 2) << round;
+  }
+}
+
 TEST_P(ThreadPoolTest, WakesSleepingWorkers) {
   ThreadPool pool(GetParam());
   for (int round = 0; round < 5; ++round) {
