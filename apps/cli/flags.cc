@@ -54,13 +54,13 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->group(kModelGroup);
   if (!context.cache_directory.empty()) options.plan_cache = context.cache_directory + "/plans";
   auto* kept = app.add_option("--plan-cache", options.plan_cache,
-                              "where packed models are kept (~/.cache/octavo/plans)")
+                              "where packed weights are kept; --no-plan-cache: nowhere")
                    ->type_name("DIR")
                    ->group(kModelGroup);
   app.add_flag_function(
          "--no-plan-cache", [&options](std::int64_t) { options.plan_cache.clear(); }, "keep none")
       ->excludes(kept)
-      ->group(kModelGroup);
+      ->group("");  // the line above names it
 }
 
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {

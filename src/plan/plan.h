@@ -38,7 +38,8 @@ struct PlanOutput {
 class Plan {
  public:
   /// Lowers the graph; weights are packed with `pool` (may be null). Constants are taken out of
-  /// `graph` as they are packed, so that the peak is one copy and a layer. Throws
+  /// `graph` as they are packed: where each has storage of its own and nobody else holds it, the
+  /// peak is one copy and a layer. Throws
   /// Error(kUnsupported) naming the node that has no packed form: the caller then runs the graph
   /// padded.
   static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
