@@ -54,7 +54,7 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->group(kModelGroup);
   if (!context.cache_directory.empty()) options.plan_cache = context.cache_directory + "/plans";
   auto* kept = app.add_option("--plan-cache", options.plan_cache,
-                              "where packed weights are kept; --no-plan-cache: nowhere")
+                              "where packed weights are kept (or --no-plan-cache)")
                    ->type_name("DIR")
                    ->group(kModelGroup);
   app.add_flag_function(
