@@ -9,16 +9,11 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"widen_quantized", 1, widen_quantized},
-    {"fold_constants", 1, fold_constants},
-    {"fuse_layer_norm", 1, fuse_layer_norm},
-    {"fuse_gelu", 1, fuse_gelu},
-    {"restore_softmax", 1, restore_softmax},
-    {"lift_positions", 1, lift_positions},
-    {"lift_attention", 1, lift_attention},
-    {"freeze_sizes", 1, freeze_sizes},
-    {"lift_first_token", 1, lift_first_token},
-    {"remove_identities", 1, remove_identities},
+    {"widen_quantized", 1, widen_quantized},   {"fold_constants", 1, fold_constants},
+    {"fuse_layer_norm", 1, fuse_layer_norm},   {"fuse_gelu", 1, fuse_gelu},
+    {"restore_softmax", 1, restore_softmax},   {"lift_positions", 1, lift_positions},
+    {"lift_attention", 1, lift_attention},     {"freeze_sizes", 1, freeze_sizes},
+    {"lift_first_token", 1, lift_first_token}, {"remove_identities", 1, remove_identities},
 };
 
 }  // namespace
