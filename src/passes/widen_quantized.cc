@@ -1,8 +1,10 @@
 // Quantised products and tables as products and tables of float32, with the weights the file has:
 //
-//   MatMulInteger of a DynamicQuantizeLinear, Cast, Mul by both scales  ->  MatMul(x, dequantised)
-//   DequantizeLinear(Gather(table, ids)), one scale                     ->  Gather(dequantised,
-//   ids) DequantizeLinear(QuantizeLinear(x)), same scale                     ->  x
+//   MatMulInteger of a DynamicQuantizeLinear, Cast, Mul by both scales: MatMul(x, dequantised)
+//
+//   DequantizeLinear(Gather(table, ids)), one scale: Gather(dequantised, ids)
+//
+//   DequantizeLinear(QuantizeLinear(x)), same scale and zero point: x
 //
 // The weights keep every rounding of the file; the rounding of activations goes away. How products
 // are computed is for the plan to say (its precision), not for the file.
@@ -19,6 +21,12 @@ const ir::Node* producer(const ir::Graph& graph, ir::ValueId value, std::string_
 
 bool is_constant(const ir::Graph& graph, ir::ValueId value) {
   return value != ir::kNoValue && graph.constant(value) != nullptr;
+}
+
+/// 0 where none is given; nothing when it is not one constant.
+std::optional<double> zero_point(const ir::Graph& graph, const ir::Node& node) {
+  if (node.input(2) == ir::kNoValue) return 0;
+  return scalar_constant(graph, node.input(2));
 }
 
 /// DequantizeLinear of constants along the last axis of a matrix; fold_constants computes it.
@@ -79,7 +87,8 @@ bool widen_dequantize(ir::Graph& graph, const ir::Node& node) {
   const ir::ValueId result = node.outputs[0];
   if (const ir::Node* quantize = producer(graph, node.input(0), "QuantizeLinear")) {
     if (!is_constant(graph, quantize->input(1)) ||
-        scalar_constant(graph, quantize->input(1)) != scalar_constant(graph, node.input(1))) {
+        scalar_constant(graph, quantize->input(1)) != scalar_constant(graph, node.input(1)) ||
+        !zero_point(graph, node) || zero_point(graph, *quantize) != zero_point(graph, node)) {
       return false;
     }
     graph.replace_uses(result, quantize->input(0));

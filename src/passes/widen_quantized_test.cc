@@ -97,6 +97,18 @@ TEST(WidenQuantized, PairsOfQuantizeAndDequantize) {
   EXPECT_EQ(widen(other, 0), 0);
 }
 
+TEST(WidenQuantized, PairsOfOtherZeroPointsStay) {
+  Builder b;
+  const std::vector<std::uint8_t> one{128}, other{120};
+  const ir::ValueId s = b.number(0.05f);
+  const ir::ValueId q =
+      b.op("QuantizeLinear",
+           {b.tokens(4), s, b.graph.add_constant("z", Tensor::from<std::uint8_t>({}, one))});
+  b.output(b.op("DequantizeLinear",
+                {q, s, b.graph.add_constant("z", Tensor::from<std::uint8_t>({}, other))}));
+  EXPECT_EQ(widen(b, 0), 0);
+}
+
 TEST(WidenQuantized, LeavesOtherScalesAlone) {
   Builder b;
   const ir::ValueId x = b.tokens(8);
