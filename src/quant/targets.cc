@@ -1,0 +1,285 @@
+#include "quant/targets.h"
+
+#include <algorithm>
+#include <set>
+
+#include "octavo/error.h"
+#include "ops/evaluate.h"
+
+namespace octavo::quant {
+namespace {
+
+constexpr std::string_view kMicrosoft = "com.microsoft";
+
+bool is_weight(const ir::Graph& graph, ir::ValueId id, std::size_t rank) {
+  const Tensor* tensor = id == ir::kNoValue ? nullptr : graph.constant(id);
+  return tensor != nullptr && tensor->dtype() == DType::kFloat32 && tensor->rank() == rank &&
+         tensor->elements() > 0;
+}
+
+/// True for a value that is computed from one constant by moving its elements.
+bool is_moved_constant(const ir::Graph& graph, ir::ValueId id) {
+  for (int depth = 0; id != ir::kNoValue && depth < 8; ++depth) {
+    const ir::Node* node = graph.producer(id);
+    if (node == nullptr) return depth > 0 && graph.constant(id) != nullptr;
+    if (!node->is("Transpose") && !node->is("Identity") && !node->is("Reshape") &&
+        !node->is("Cast")) {
+      return false;
+    }
+    if (node->is("Reshape") && graph.constant(node->input(1)) == nullptr) return false;
+    id = node->input(0);
+  }
+  return false;
+}
+
+void fold_weights(ir::Graph& graph) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node node = graph.node(id);
+    if (!node.is("MatMul") && !node.is("Gemm") && !node.is("Gather")) continue;
+    const std::size_t slot = node.is("Gather") ? 0 : 1;
+    const ir::ValueId weight = node.input(slot);
+    if (!is_moved_constant(graph, weight)) continue;
+    const ir::ValueId wanted[] = {weight};
+    const ir::ValueId folded =
+        graph.add_constant(graph.value(weight).name, ops::evaluate(graph, {}, wanted)[0].own());
+    graph.replace_uses(weight, folded);
+  }
+  graph.remove_dead();
+}
+
+Tensor transposed(const Tensor& matrix) {
+  const auto rows = static_cast<std::size_t>(matrix.dim(0)),
+             columns = static_cast<std::size_t>(matrix.dim(1));
+  Tensor out(DType::kFloat32, {matrix.dim(1), matrix.dim(0)});
+  const auto from = matrix.data<float>();
+  const auto to = out.mutable_data<float>();
+  constexpr std::size_t kTile = 32;
+  for (std::size_t r0 = 0; r0 < rows; r0 += kTile) {
+    for (std::size_t c0 = 0; c0 < columns; c0 += kTile) {
+      for (std::size_t r = r0; r < std::min(rows, r0 + kTile); ++r) {
+        for (std::size_t c = c0; c < std::min(columns, c0 + kTile); ++c)
+          to[c * rows + r] = from[r * columns + c];
+      }
+    }
+  }
+  return out;
+}
+
+/// Gemm without scaling, of rows as they lie, as MatMul and Add.
+void open_gemm(ir::Graph& graph) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node node = graph.node(id);
+    if (!node.is("Gemm") || !is_weight(graph, node.input(1), 2) ||
+        node.attributes.int_or("transA", 0) != 0 || node.attributes.float_or("alpha", 1) != 1 ||
+        node.attributes.float_or("beta", 1) != 1) {
+      continue;
+    }
+    ir::ValueId weight = node.input(1);
+    if (node.attributes.int_or("transB", 0) != 0) {
+      weight = graph.add_constant(graph.value(weight).name + "_transposed",
+                                  transposed(*graph.constant(weight)));
+    }
+    const bool bias = node.input(2) != ir::kNoValue;
+    const ir::ValueId product =
+        graph.emit("MatMul", {node.input(0), weight}, {}, "", node.name + (bias ? "_MatMul" : ""));
+    const ir::ValueId result =
+        bias ? graph.emit("Add", {product, node.input(2)}, {}, "", node.name + "_Add") : product;
+    graph.value(result).dtype = DType::kFloat32;
+    graph.replace_uses(node.outputs[0], result);
+  }
+  graph.remove_dead();
+}
+
+bool quantised_already(const ir::Node& node) {
+  static const std::set<std::string, std::less<>> kOps = {
+      "QuantizeLinear",        "DequantizeLinear",     "DynamicQuantizeLinear",
+      "MatMulInteger",         "QLinearMatMul",        "QAttention",
+      "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QEmbedLayerNormalization",
+      "MatMulNBits",           "GatherBlockQuantized", "MatMulBnb4",
+      "ConvInteger",           "QLinearConv",          "QGemm"};
+  return kOps.contains(node.op);
+}
+
+class Chooser {
+ public:
+  Chooser(const ir::Graph& graph, const QuantizeOptions& options)
+      : graph_(graph), options_(options), matched_(options.exclude.size(), false) {}
+
+  Targets run() {
+    std::set<ir::ValueId> seen;
+    for (const ir::NodeId id : graph_.topological_order()) {
+      const ir::Node& node = graph_.node(id);
+      if (quantised_already(node)) refuse(node);
+      Target target;
+      std::string reason;
+      if (!look(node, target, reason)) {
+        if (!reason.empty()) leave(node, reason);
+        continue;
+      }
+      if (excluded(node, reason)) {
+        leave(node, reason);
+        continue;
+      }
+      target.node = id;
+      out_.nodes.push_back(target);
+      if (target.activation == ir::kNoValue) continue;
+      if (seen.insert(target.activation).second)
+        out_.activations.push_back(graph_.value(target.activation).name);
+      const bool output =
+          options_.quantize_outputs ||
+          (options_.mode == QuantizeMode::kStatic && options_.format == QuantizeFormat::kQOperator);
+      if (output && target.kind == TargetKind::kProduct && seen.insert(node.outputs[0]).second)
+        out_.activations.push_back(graph_.value(node.outputs[0]).name);
+    }
+    check();
+    return std::move(out_);
+  }
+
+ private:
+  [[noreturn]] void refuse(const ir::Node& node) const {
+    throw Error(ErrorCode::kUnsupported, {.message = "the model is quantised already",
+                                          .place = "node '" + node.name + "' (" + node.op + ")",
+                                          .expected = "a model in float32",
+                                          .fix = "start from the model before quantisation"});
+  }
+
+  /// True for a target; else `reason` says why a node with weights is none.
+  bool look(const ir::Node& node, Target& target, std::string& reason) const {
+    if (node.is("MatMul")) {
+      target = {TargetKind::kProduct, ir::kNoNode, node.input(1), node.input(0)};
+      if (is_weight(graph_, node.input(1), 2)) return true;
+      if (graph_.constant(node.input(1)) != nullptr || graph_.constant(node.input(0)) != nullptr)
+        reason = "its weights are not a float32 matrix on the right";
+    } else if (node.is("Gemm")) {
+      if (graph_.constant(node.input(1)) != nullptr)
+        reason = "it scales or transposes what it multiplies";
+    } else if (node.is("FusedMatMul", kMicrosoft)) {
+      if (graph_.constant(node.input(1)) != nullptr) reason = "no quantised FusedMatMul exists";
+    } else if (node.is("Attention", kMicrosoft)) {
+      target = {TargetKind::kAttention, ir::kNoNode, node.input(1), node.input(0)};
+      if (is_weight(graph_, node.input(1), 2)) return true;
+      reason = "its weights are not a constant float32 matrix";
+    } else if (node.is("Gather") && is_weight(graph_, node.input(0), 2) &&
+               graph_.constant(node.input(1)) == nullptr) {
+      target = {TargetKind::kTable, ir::kNoNode, node.input(0), ir::kNoValue};
+      const std::int64_t axis = node.attributes.int_or("axis", 0);
+      if (axis == 0 || axis == -2) return true;
+      reason = "it does not gather rows";
+    } else if (node.is("EmbedLayerNormalization", kMicrosoft)) {
+      target = {TargetKind::kEmbedding, ir::kNoNode, node.input(2), ir::kNoValue};
+      if (is_weight(graph_, node.input(2), 2)) return true;
+      reason = "its tables are not constant float32 matrices";
+    }
+    return false;
+  }
+
+  bool excluded(const ir::Node& node, std::string& reason) {
+    bool found = false;
+    for (std::size_t i = 0; i < options_.exclude.size(); ++i) {
+      if (!matches_glob(options_.exclude[i], node.name)) continue;
+      matched_[i] = found = true;
+      reason = "excluded by '" + options_.exclude[i] + "'";
+    }
+    const auto& ops = options_.exclude_ops;
+    if (!found && std::find(ops.begin(), ops.end(), node.op) != ops.end()) {
+      found = true;
+      reason = "operator " + node.op + " is excluded";
+    }
+    return found;
+  }
+
+  void leave(const ir::Node& node, std::string reason) {
+    out_.left.push_back({node.name, node.op, false, std::move(reason)});
+  }
+
+  void check() const {
+    for (std::size_t i = 0; i < matched_.size(); ++i) {
+      if (matched_[i]) continue;
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "an exclusion matches no node that would be quantised",
+                   .expected = "the name of a node, or a glob such as '*/attention/*'",
+                   .found = "'" + options_.exclude[i] + "'",
+                   .fix = "octavo inspect --graph MODEL lists the nodes"});
+    }
+    if (!out_.nodes.empty()) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "nothing is left to quantise",
+                 .expected = "a MatMul or Gather with constant float32 weights",
+                 .found = out_.left.empty() ? "none in the graph" : "all of them excluded",
+                 .fix = "exclude fewer nodes"});
+  }
+
+  const ir::Graph& graph_;
+  const QuantizeOptions& options_;
+  std::vector<bool> matched_;
+  Targets out_;
+};
+
+}  // namespace
+
+bool matches_glob(std::string_view glob, std::string_view text) {
+  std::size_t g = 0, t = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (g < glob.size() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*'))) {
+      ++g, ++t;
+    } else if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      mark = t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+void name_values(ir::Graph& graph) {
+  std::set<std::string> taken;
+  for (const ir::ValueId input : graph.inputs()) taken.insert(graph.value(input).name);
+  for (const auto& output : graph.outputs()) taken.insert(output.name);
+  std::set<ir::ValueId> kept(graph.inputs().begin(), graph.inputs().end());
+  for (const auto& output : graph.outputs()) {
+    if (kept.insert(output.value).second) graph.value(output.value).name = output.name;
+  }
+  const auto claim = [&](ir::ValueId id, const std::string& wanted) {
+    if (!kept.insert(id).second) return;
+    std::string name = wanted;
+    for (std::size_t i = 1; !taken.insert(name).second; ++i)
+      name = wanted + "_" + std::to_string(i);
+    graph.value(id).name = std::move(name);
+  };
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    for (const auto& list : {node.inputs, node.outputs}) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i] == ir::kNoValue) continue;
+        const std::string& own = graph.value(list[i]).name;
+        const std::string base = node.name.empty() ? node.op : node.name;
+        claim(list[i], own.empty() ? base + "_output_" + std::to_string(i) : own);
+      }
+    }
+  }
+}
+
+void prepare(ir::Graph& graph) {
+  fold_weights(graph);
+  open_gemm(graph);
+  name_values(graph);
+  std::set<std::string> names;
+  for (const ir::NodeId id : graph.topological_order()) {
+    ir::Node& node = graph.node(id);
+    const std::string base = node.name.empty() ? node.op : node.name;
+    node.name = base;
+    for (std::size_t i = 1; !names.insert(node.name).second; ++i)
+      node.name = base + "_" + std::to_string(i);
+  }
+}
+
+Targets quantizable(const ir::Graph& graph, const QuantizeOptions& options) {
+  return Chooser(graph, options).run();
+}
+
+}  // namespace octavo::quant
