@@ -1,6 +1,8 @@
 #include "formats/onnx_writer.h"
 
 #include <bit>
+#include <filesystem>
+#include <map>
 #include <ostream>
 #include <sstream>
 #include <string_view>
@@ -11,10 +13,20 @@
 namespace octavo::formats {
 namespace {
 
+constexpr std::size_t kFileLimit = std::size_t{1} << 31;
+constexpr std::size_t kExternalAtLeast = 1024, kExternalAlignment = 4096;
+
+// Where the tensors of a data file lie in it.
+struct ExternalData {
+  std::string location;  // the file's name, as the model gives it
+  std::map<const OnnxTensor*, std::size_t> offsets;
+  std::size_t size = 0;
+};
+
 // Writes fields, or only counts their bytes: a message's length stands before it.
 class Emitter {
  public:
-  explicit Emitter(std::ostream* out) : out_(out) {}
+  Emitter(std::ostream* out, const ExternalData* external) : out_(out), external_(external) {}
 
   std::size_t size() const { return size_; }
 
@@ -56,7 +68,7 @@ class Emitter {
   }
   template <typename Body>
   void message(std::uint32_t field, Body&& body) {
-    Emitter counter(nullptr);
+    Emitter counter(nullptr, external_);
     body(counter);
     varint(std::uint64_t{field} << 3 | 2);
     varint(counter.size());
@@ -82,7 +94,16 @@ class Emitter {
     if (out_ != nullptr) out_->write(value.data(), static_cast<std::streamsize>(value.size()));
   }
 
+  // StringStringEntryProto.
+  void entry(std::uint32_t field, std::string_view key, std::string_view value) {
+    message(field, [&](Emitter& out) {
+      out.bytes(1, key);
+      out.bytes(2, value);
+    });
+  }
+
   std::ostream* out_;
+  const ExternalData* external_;
   std::size_t size_ = 0;
 };
 
@@ -95,6 +116,15 @@ void Emitter::emit(Emitter& out, const OnnxTensor& tensor) {
   for (const std::int64_t dim : tensor.tensor.shape()) out.integer(1, dim);
   out.integer(2, static_cast<std::int64_t>(tensor.tensor.dtype()));
   out.text(8, tensor.name);
+  if (out.external_ != nullptr) {
+    if (const auto at = out.external_->offsets.find(&tensor); at != out.external_->offsets.end()) {
+      out.entry(13, "location", out.external_->location);
+      out.entry(13, "offset", std::to_string(at->second));
+      out.entry(13, "length", std::to_string(tensor.tensor.byte_size()));
+      out.integer(14, 1);
+      return;
+    }
+  }
   out.bytes(9, {reinterpret_cast<const char*>(tensor.tensor.bytes()), tensor.tensor.byte_size()});
 }
 
@@ -182,33 +212,85 @@ void emit_model(Emitter& out, const OnnxModel& model) {
   if (model.model_version != 0) out.integer(5, model.model_version);
   out.message(7, [&](Emitter& graph) { Emitter::emit(graph, model.graph); });
   out.messages(8, model.opset_imports);
-  for (const auto& [key, value] : model.metadata_props) {
-    out.message(14, [&, k = std::string_view(key), v = std::string_view(value)](Emitter& entry) {
-      entry.bytes(1, k);
-      entry.bytes(2, v);
-    });
-  }
+  for (const auto& [key, value] : model.metadata_props) out.entry(14, key, value);
   out.messages(25, model.functions);
+}
+
+std::size_t model_bytes(const OnnxModel& model, const ExternalData* external) {
+  Emitter counter(nullptr, external);
+  emit_model(counter, model);
+  return counter.size();
+}
+
+std::size_t checked_model_bytes(const OnnxModel& model, const ExternalData* external) {
+  const std::size_t size = model_bytes(model, external);
+  if (size < kFileLimit) return size;
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "the model is too large for one ONNX file",
+               .expected = "less than 2 GiB, protobuf's limit",
+               .found = std::to_string(size) + " bytes",
+               .fix = "write it with external data, or quantize the model"});
+}
+
+ExternalData lay_out(const OnnxModel& model, std::string location) {
+  ExternalData out{.location = std::move(location), .offsets = {}};
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    const std::size_t bytes = tensor.tensor.byte_size();
+    if (bytes < kExternalAtLeast) continue;
+    const std::size_t at =
+        (out.size + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
+    out.offsets.emplace(&tensor, at);
+    out.size = at + bytes;
+  }
+  return out;
+}
+
+void write_data(const OnnxModel& model, const ExternalData& external, std::ostream& out) {
+  std::size_t written = 0;
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    const auto at = external.offsets.find(&tensor);
+    if (at == external.offsets.end()) continue;
+    const std::string padding(at->second - written, '\0');
+    out.write(padding.data(), static_cast<std::streamsize>(padding.size()));
+    const std::size_t bytes = tensor.tensor.byte_size();
+    out.write(reinterpret_cast<const char*>(tensor.tensor.bytes()),
+              static_cast<std::streamsize>(bytes));
+    written = at->second + bytes;
+  }
 }
 
 }  // namespace
 
 void write_onnx(const OnnxModel& model, std::ostream& out) {
-  Emitter counter(nullptr);
-  emit_model(counter, model);
-  if (counter.size() >= std::size_t{1} << 31) {
-    throw Error(ErrorCode::kUnsupported,
-                {.message = "the model is too large for one ONNX file",
-                 .expected = "less than 2 GiB, protobuf's limit",
-                 .found = std::to_string(counter.size()) + " bytes",
-                 .fix = "quantize the model or write it in another format"});
-  }
-  Emitter writer(&out);
+  checked_model_bytes(model, nullptr);
+  Emitter writer(&out, nullptr);
   emit_model(writer, model);
 }
 
-void write_onnx(const OnnxModel& model, const std::string& path) {
-  write_file_atomically(path, [&](std::ostream& out) { write_onnx(model, out); });
+OnnxWritten write_onnx(const OnnxModel& model, const std::string& path,
+                       const OnnxWriteOptions& options) {
+  OnnxWritten written;
+  if (!options.external_data && model_bytes(model, nullptr) < kFileLimit) {
+    written.bytes = model_bytes(model, nullptr);
+    write_file_atomically(path, [&](std::ostream& out) { write_onnx(model, out); });
+    return written;
+  }
+  const std::string data_path = path + "_data";
+  const ExternalData external =
+      lay_out(model, std::filesystem::path(data_path).filename().string());
+  written.bytes = checked_model_bytes(model, &external);
+  written.data_bytes = external.size;
+  if (!external.offsets.empty()) written.data_path = data_path;
+  // The data takes its place while the model that names it still lies aside.
+  write_file_atomically(path, [&](std::ostream& out) {
+    Emitter writer(&out, &external);
+    emit_model(writer, model);
+    out.flush();
+    if (!out || external.offsets.empty()) return;
+    write_file_atomically(data_path,
+                          [&](std::ostream& data) { write_data(model, external, data); });
+  });
+  return written;
 }
 
 std::string serialize_onnx(const OnnxModel& model) {

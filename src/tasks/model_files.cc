@@ -134,7 +134,8 @@ ImportedModel import_model(const ModelFiles& files) {
           const formats::OnnxModel model = formats::read_onnx(files.weights);
           ImportedModel out{.graph = importers::import_onnx(model),
                             .family = model.producer_name.empty() ? "onnx" : model.producer_name,
-                            .files = model.external_files};
+                            .files = model.external_files,
+                            .metadata = model.metadata_props};
           out.files.insert(out.files.begin(), files.weights);
           return out;
         }

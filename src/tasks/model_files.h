@@ -2,6 +2,7 @@
 // the model.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,10 @@ ModelFiles find_model(const std::string& path);
 void add_tokenizer_files(const std::string& path, std::vector<std::string>& files);
 
 struct ImportedModel {
-  ir::Graph graph;                 // as the file has it
-  std::string family;              // "bert", or the producer of an ONNX file
-  std::vector<std::string> files;  // that were read, for the digest
+  ir::Graph graph;                                // as the file has it
+  std::string family;                             // "bert", or the producer of an ONNX file
+  std::vector<std::string> files;                 // that were read, for the digest
+  std::map<std::string, std::string> metadata{};  // metadata_props of an ONNX file
 };
 
 ImportedModel import_model(const ModelFiles& files);

@@ -1,0 +1,76 @@
+#include "tasks/model_record.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "formats/sha256.h"
+#include "octavo/error.h"
+
+namespace octavo::tasks {
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+
+std::string source_name(const std::string& path) {
+  std::filesystem::path name = std::filesystem::absolute(path).lexically_normal();
+  if (!name.has_filename()) name = name.parent_path();
+  return name.filename().string();
+}
+
+}  // namespace
+
+std::string ModelRecord::to_json(int indent) const {
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const RecipeStep& step : recipe)
+    steps.push_back({{"verb", step.verb}, {"options", step.options}});
+  nlohmann::ordered_json out{{"format", kFormat},
+                             {"tool_version", tool_version},
+                             {"source", source},
+                             {"source_sha256", source_digest},
+                             {"recipe", std::move(steps)}};
+  out["measured"] = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : measured) out["measured"][name] = value;
+  return out.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+ModelRecord ModelRecord::from_json(const std::string& text) {
+  const JsonDocument document = JsonDocument::parse(text, kRecordKey);
+  const JsonValue root = document.root();
+  ModelRecord out{.tool_version = root.string_or("tool_version", ""),
+                  .source = root.string_or("source", ""),
+                  .source_digest = root.string_or("source_sha256", "")};
+  for (const JsonValue step : root.at("recipe").elements()) {
+    RecipeStep& added = out.recipe.emplace_back();
+    added.verb = step.at("verb").as_string();
+    for (const auto& [name, value] : step.at("options").members())
+      added.options.emplace(name, value.as_string());
+  }
+  if (const auto measured = root.get("measured")) {
+    for (const auto& [name, value] : measured->members())
+      out.measured.emplace(name, value.as_double());
+  }
+  return out;
+}
+
+ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported, RecipeStep step) {
+  ModelRecord out;
+  const auto found = imported.metadata.find(kRecordKey);
+  if (found != imported.metadata.end()) {
+    try {
+      out = ModelRecord::from_json(found->second);
+      out.measured.clear();
+    } catch (const Error&) {
+      out = {};  // somebody else's key: the model's history begins anew
+    }
+  }
+  if (out.recipe.empty()) {
+    out.source = source_name(source.path);
+    out.source_digest = formats::sha256_files(imported.files);
+  }
+  out.tool_version = std::string("octavo ") + OCTAVO_VERSION;
+  out.recipe.push_back(std::move(step));
+  return out;
+}
+
+}  // namespace octavo::tasks

@@ -1,0 +1,45 @@
+// The record that every model octavo writes carries: what it was made from, how, by which version,
+// and what was measured of it. As JSON in metadata_props of the model and in octavo.json beside it;
+// `octavo inspect` shows it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "formats/onnx_model.h"
+#include "tasks/model_files.h"
+
+namespace octavo::tasks {
+
+/// The key of metadata_props.
+inline constexpr const char* kRecordKey = "octavo.record";
+/// The file beside the model.
+inline constexpr const char* kRecordFile = "octavo.json";
+
+/// One verb that was applied: "quantize" with {"mode": "dynamic", "per_channel": "true"}.
+struct RecipeStep {
+  std::string verb;
+  std::map<std::string, std::string> options{};
+};
+
+struct ModelRecord {
+  std::string tool_version{};        // "octavo 0.1.0"
+  std::string source{};              // name of the file or directory that the first step read
+  std::string source_digest{};       // SHA-256 of the source's weights and config
+  std::vector<RecipeStep> recipe{};  // in their order
+  std::map<std::string, double> measured{};  // "max_error", "ndcg_at_10_loss": of the last step
+
+  /// One line of JSON without an indent, else several.
+  std::string to_json(int indent = -1) const;
+  /// Throws Error(kInvalidFile) for a text that is no record.
+  static ModelRecord from_json(const std::string& text);
+};
+
+/// The record of a model made from `source` by `step`. Where the source has a record itself
+/// (`metadata` are its metadata_props), its origin and recipe are kept and the step is added.
+/// Reads the source's files for the digest.
+ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported, RecipeStep step);
+
+}  // namespace octavo::tasks

@@ -1,0 +1,58 @@
+// Writes a model as a directory that octavo, onnxruntime, sentence-transformers and search engines
+// load: the ONNX file with the tokenizer, config and pooling files of its source beside it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "formats/onnx_model.h"
+#include "tasks/model_files.h"
+#include "tasks/model_record.h"
+
+namespace octavo::tasks {
+
+struct WriteModelOptions {
+  std::string directory;                 // OUT_DIR
+  std::string file_name = "model.onnx";  // relative to it: "onnx/model_quantized.onnx"
+  bool force = false;          // an OUT_DIR that holds files: replace those of the same name
+  bool external_data = false;  // `<file_name>_data` for large tensors; above 2 GiB without asking
+};
+
+struct WrittenModel {
+  std::string path;                // of the model
+  std::vector<std::string> files;  // all that were written, relative to the directory
+  std::size_t bytes = 0;           // of the model and its external data
+};
+
+/// One file of a directory with several models.
+struct ModelVariant {
+  std::string file_name;
+  formats::OnnxModel model;
+  ModelRecord record;
+};
+
+/// Throws what write_model() would throw of the directory: kInvalidArgument for an OUT_DIR that is
+/// no directory, holds files and there is no `force`, or is where the source lies. To be called
+/// before the work begins, so that nobody waits for an error.
+void check_output(const ModelFiles& source, const WriteModelOptions& options);
+
+/// Writes `model` with `record` (in its metadata_props and as octavo.json) and copies the
+/// companions of `source`. Everything is written into a directory beside OUT_DIR, synced, and then
+/// renamed; a failure leaves OUT_DIR as it was. An OUT_DIR with files gets the new files one by
+/// one, each whole, the model's data first. Files of the source are never written to.
+WrittenModel write_model(formats::OnnxModel model, const ModelFiles& source,
+                         const ModelRecord& record, const WriteModelOptions& options);
+/// The same for several models that share their companions; octavo.json is the first one's record.
+/// `options.file_name` is not read.
+std::vector<WrittenModel> write_models(std::vector<ModelVariant> variants, const ModelFiles& source,
+                                       const WriteModelOptions& options);
+
+/// The files beside a model that say how to use it (tokenizer, config, pooling, dense modules,
+/// license): where they lie, and their names in a written directory. Sorted, none twice.
+struct Companion {
+  std::string path, name;
+};
+std::vector<Companion> find_companions(const ModelFiles& source);
+
+}  // namespace octavo::tasks
