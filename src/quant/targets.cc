@@ -5,6 +5,7 @@
 
 #include "octavo/error.h"
 #include "ops/evaluate.h"
+#include "quant/attention.h"
 
 namespace octavo::quant {
 namespace {
@@ -264,9 +265,12 @@ void name_values(ir::Graph& graph) {
   }
 }
 
-void prepare(ir::Graph& graph) {
+void prepare(ir::Graph& graph, const QuantizeOptions& options) {
+  const bool arithmetic =
+      options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16;
   fold_weights(graph);
   open_gemm(graph);
+  if (!arithmetic) split_attention(graph, options);
   name_values(graph);
   std::set<std::string> names;
   for (const ir::NodeId id : graph.topological_order()) {

@@ -38,9 +38,10 @@ void name_values(ir::Graph& graph);
 
 /// Rewrites what quantisers do not know into what they do, without changing results: Gemm with
 /// constant weights becomes MatMul and Add, weights behind Transpose, Reshape, Cast or Identity
-/// become constants. Calibrate and quantise the graph that it leaves; a second call changes
+/// become constants, and com.microsoft.Attention gives up its projection unless the options have a
+/// QAttention for it. Calibrate and quantise the graph that it leaves; a second call changes
 /// nothing.
-void prepare(ir::Graph& graph);
+void prepare(ir::Graph& graph, const QuantizeOptions& options);
 
 /// The targets of a prepared and named graph. Error(kUnsupported) for a graph that is quantised
 /// already, kInvalidArgument for an exclusion that matches nothing or where nothing is left.

@@ -1,0 +1,18 @@
+// Graphs in float16 or bfloat16.
+#pragma once
+
+#include <vector>
+
+#include "ir/graph.h"
+#include "octavo/quantize.h"
+
+namespace octavo::quant {
+
+/// float16: constants and arithmetic; operators and nodes that the options keep in float32 have
+/// Casts around them, where a neighbour is not kept too. Constants beyond the range are clamped:
+/// magnitudes above 65504 to it, below 5.96e-8 (and not zero) to that.
+///
+/// bfloat16: weights are stored so and widened where they are read; arithmetic stays float32.
+std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options);
+
+}  // namespace octavo::quant

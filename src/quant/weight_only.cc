@@ -1,0 +1,155 @@
+#include "quant/weight_only.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace octavo::quant {
+namespace {
+
+struct Block {
+  float scale = 0;
+  int zero = 0;
+};
+
+/// One block of a column: `x` with `stride` between its elements.
+Block choose_block(std::span<const float> x, int bits, bool symmetric) {
+  const float top = static_cast<float>((1 << bits) - 1);
+  const int middle = 1 << (bits - 1);
+  float low = 0, high = 0;
+  for (const float v : x) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  if (symmetric) {
+    const float peak = std::fabs(high) > std::fabs(low) ? high : low;
+    return {peak / -static_cast<float>(middle), middle};
+  }
+  const float scale = (high - low) / top;
+  const float zero = scale == 0 ? 0 : std::clamp(std::round(-low / scale), 0.0f, top);
+  return {scale, static_cast<int>(zero)};
+}
+
+}  // namespace
+
+Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symmetric) {
+  const auto rows = static_cast<std::size_t>(matrix.dim(0)),
+             columns = static_cast<std::size_t>(matrix.dim(1));
+  const std::size_t blocks = (rows + block - 1) / block;
+  const std::size_t blob = block * static_cast<std::size_t>(bits) / 8;
+  const std::size_t zero_bytes = (blocks * static_cast<std::size_t>(bits) + 7) / 8;
+  const auto size = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+  Blocks out{.values = Tensor(DType::kUint8, {size(columns), size(blocks), size(blob)}),
+             .scales = Tensor(DType::kFloat32, {size(columns), size(blocks)}),
+             .zeros = {}};
+  if (!symmetric) out.zeros = Tensor(DType::kUint8, {size(columns), size(zero_bytes)});
+  const auto values = out.values.mutable_data<std::uint8_t>();
+  const auto zeros = out.zeros.mutable_data<std::uint8_t>();
+  std::ranges::fill(values, std::uint8_t{0});
+  if (!symmetric) std::ranges::fill(zeros, std::uint8_t{0});
+  const auto put = [&](std::span<std::uint8_t> to, std::size_t at, int code) {
+    if (bits == 8) {
+      to[at] = static_cast<std::uint8_t>(code);
+    } else {
+      to[at / 2] = static_cast<std::uint8_t>(to[at / 2] | code << (at % 2 * 4));
+    }
+  };
+  const auto x = matrix.data<float>();
+  const float top = static_cast<float>((1 << bits) - 1);
+  std::vector<float> part(block);
+  for (std::size_t c = 0; c < columns; ++c) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const std::size_t from = b * block, count = std::min(block, rows - from);
+      for (std::size_t i = 0; i < count; ++i) part[i] = x[(from + i) * columns + c];
+      const Block chosen = choose_block(std::span(part).first(count), bits, symmetric);
+      out.scales.mutable_data<float>()[c * blocks + b] = chosen.scale;
+      if (!symmetric) put(zeros.subspan(c * zero_bytes, zero_bytes), b, chosen.zero);
+      const float inverse = chosen.scale == 0 ? 0 : 1 / chosen.scale;
+      const auto to = values.subspan((c * blocks + b) * blob, blob);
+      for (std::size_t i = 0; i < count; ++i) {
+        const float code = std::round(part[i] * inverse + static_cast<float>(chosen.zero));
+        put(to, i, static_cast<int>(std::clamp(code, 0.0f, top)));
+      }
+    }
+  }
+  return out;
+}
+
+namespace {
+
+/// int8 values with a scale a block of rows, as DequantizeLinear of opset 21 has them.
+ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
+  const Tensor matrix = *r.graph().constant(weight);
+  const std::size_t block = r.options().block_size;
+  const auto rows = static_cast<std::size_t>(matrix.dim(0)),
+             columns = static_cast<std::size_t>(matrix.dim(1));
+  const std::size_t blocks = (rows + block - 1) / block;
+  const IntegerScheme scheme{QuantizedType::kInt8, r.options().weight_symmetric.value_or(true),
+                             false};
+  Tensor values(DType::kInt8, matrix.shape());
+  Tensor scales(DType::kFloat32, {static_cast<std::int64_t>(blocks), matrix.dim(1)});
+  Tensor zeros(DType::kInt8, scales.shape());
+  const auto x = matrix.data<float>();
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t from = b * block, to = std::min(rows, from + block);
+    for (std::size_t c = 0; c < columns; ++c) {
+      float low = 0, high = 0;
+      for (std::size_t k = from; k < to; ++k) {
+        low = std::min(low, x[k * columns + c]);
+        high = std::max(high, x[k * columns + c]);
+      }
+      const Scale s = choose_scale(low, high, scheme);
+      scales.mutable_data<float>()[b * columns + c] = s.scale;
+      zeros.mutable_data<std::int8_t>()[b * columns + c] = static_cast<std::int8_t>(s.zero);
+      for (std::size_t k = from; k < to; ++k) {
+        const float code =
+            std::nearbyint(x[k * columns + c] / s.scale) + static_cast<float>(s.zero);
+        values.mutable_data<std::int8_t>()[k * columns + c] =
+            static_cast<std::int8_t>(std::clamp(code, -128.0f, 127.0f));
+      }
+    }
+  }
+  const std::string base = r.name(weight);
+  ir::Attributes attributes;
+  attributes.set("axis", std::int64_t{0});
+  attributes.set("block_size", static_cast<std::int64_t>(block));
+  return r.emit("DequantizeLinear",
+                {r.graph().add_constant(base + "_DQ_Q8", std::move(values)),
+                 r.graph().add_constant(base + "_DQ_scales", std::move(scales)),
+                 r.graph().add_constant(base + "_DQ_zero_points", std::move(zeros))},
+                base + "_DQ_Q8", base + "_DQ_Q8_output", std::move(attributes));
+}
+
+}  // namespace
+
+void weight_only_product(Rewriter& r, const ir::Node& node) {
+  const QuantizeOptions& options = r.options();
+  const ir::ValueId out = node.outputs[0], weight = node.input(1);
+  if (options.format == QuantizeFormat::kQdq) {
+    const ir::ValueId floats = blocked_dequantize(r, weight);
+    r.replace(out, r.emit("MatMul", {node.input(0), floats}, node.name, ""));
+    return r.done(node, "DequantizeLinear with blocks, MatMul");
+  }
+  const int bits = options.mode == QuantizeMode::kInt4 ? 4 : 8;
+  const Tensor matrix = *r.graph().constant(weight);
+  const bool symmetric = options.weight_symmetric.value_or(true);
+  Blocks blocks = make_blocks(matrix, bits, options.block_size, symmetric);
+  const std::string base = r.name(weight);
+  std::vector<ir::ValueId> inputs{
+      node.input(0),
+      r.graph().add_constant(base + "_Q" + std::to_string(bits), std::move(blocks.values)),
+      r.graph().add_constant(base + "_scales", std::move(blocks.scales))};
+  if (!symmetric)
+    inputs.push_back(r.graph().add_constant(base + "_zero_points", std::move(blocks.zeros)));
+  ir::Attributes attributes;
+  attributes.set("K", matrix.dim(0));
+  attributes.set("N", matrix.dim(1));
+  attributes.set("bits", std::int64_t{bits});
+  attributes.set("block_size", static_cast<std::int64_t>(options.block_size));
+  if (options.accuracy_level != 0)
+    attributes.set("accuracy_level", std::int64_t{options.accuracy_level});
+  r.replace(out, r.emit("MatMulNBits", std::move(inputs), node.name + "_Q" + std::to_string(bits),
+                        "", std::move(attributes), "com.microsoft"));
+  r.done(node, "MatMulNBits");
+}
+
+}  // namespace octavo::quant
