@@ -52,7 +52,7 @@ bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outpu
   return true;
 }
 
-std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds) {
+std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds, const Tap& tap) {
   ops::Feeds by_id;
   std::string known;
   for (const ir::ValueId input : graph_.inputs()) {
@@ -77,6 +77,7 @@ std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds)
   std::vector<ir::ValueId> wanted;
   for (const auto& output : graph_.outputs()) wanted.push_back(output.value);
   ops::EvaluateOptions options;
+  options.observe = tap;
   options.accelerate = [this](const ops::OpCall& call, std::vector<Tensor>& outputs) {
     return accelerate(call, outputs);
   };

@@ -2,6 +2,7 @@
 // operators and fast matrix products.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,9 +20,12 @@ class GraphRunner {
  public:
   GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool);
 
+  /// Sees every value that a node makes, in the order of execution.
+  using Tap = std::function<void(ir::ValueId, const Tensor&)>;
+
   /// Feeds by input name; an input of the graph that is missing, or a name it does not have, is
   /// Error(kInvalidArgument). Outputs in the order of graph().outputs().
-  std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds);
+  std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, const Tap& tap = {});
 
   const ir::Graph& graph() const { return graph_; }
 
