@@ -203,7 +203,7 @@ void define_bench(Command& command, Context& context) {
       ->check(CLI::Range(1, 10000));
   add_runtime_flags(app, context, options.runtime);
   app.remove_option(app.get_option("--precision"));
-  app.add_option("--precision", self->precisions, "fp32, bf16, int8, or several with commas")
+  app.add_option("--precision", self->precisions, "fp32, bf16, fp16, int8, or several with commas")
       ->type_name("LIST")
       ->group(kModelGroup);
   command.about =

@@ -45,9 +45,9 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->type_name("N")
       ->check(CLI::Range(1, 4096))
       ->group(kModelGroup);
-  app.add_option("--precision", options.precision, "what to compute in: fp32, bf16 or int8")
+  app.add_option("--precision", options.precision, "fp32, bf16, fp16 or int8: what to compute in")
       ->type_name("P")
-      ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
+      ->check(CLI::IsMember({"fp32", "bf16", "fp16", "int8"}))
       ->group(kModelGroup);
   app.add_option("--isa", options.isa, "CPU features: native, portable, avx2, avx512, ...")
       ->type_name("LIST")

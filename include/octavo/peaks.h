@@ -11,7 +11,7 @@ namespace octavo {
 
 struct ComputePeak {
   std::string name;       // of the loop: "int8_avx512_vnni"
-  std::string precision;  // "fp32", "bf16" or "int8"
+  std::string precision;  // "fp32", "bf16", "fp16" or "int8"
   int threads = 1;
   double operations_per_second = 0;  // two a multiply-add
 };
@@ -41,10 +41,10 @@ struct PeakOptions {
 };
 
 /// Best of many short runs each. A peak of a precision is that of the strongest loop that `isa`
-/// allows; bf16 without an instruction for it is computed in float32. The buffer for memory is
-/// twice the last-level cache, but at most a quarter of the memory that is available. Where every
-/// core is used, each thread stays on its own meanwhile. Throws kInvalidArgument for unknown names,
-/// and kIo when memory is refused.
+/// allows; fp16, and bf16 without an instruction for it, are computed in float32. The buffer for
+/// memory is twice the last-level cache, but at most a quarter of the memory that is available.
+/// Where every core is used, each thread stays on its own meanwhile. Throws kInvalidArgument for
+/// unknown names, and kIo when memory is refused.
 MachinePeaks measure_peaks(const PeakOptions& options = {});
 
 }  // namespace octavo

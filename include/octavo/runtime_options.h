@@ -8,7 +8,7 @@ namespace octavo {
 struct RuntimeOptions {
   int threads = 0;                 // 0: every core this process may use
   std::string isa = "native";      // "native", "portable", or a list such as "avx2,avx512"
-  std::string precision = "fp32";  // what to compute in: "fp32", "bf16", "int8"
+  std::string precision = "fp32";  // what to compute in: "fp32", "bf16", "fp16", "int8"
   /// A directory where plans with their packed weights are kept, so that the next start maps them
   /// instead of reading and packing the model; empty: nowhere. Files in it may be removed at any
   /// time; beyond 8 GiB in all the one that was used longest ago goes.

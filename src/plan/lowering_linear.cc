@@ -30,6 +30,11 @@ std::string joined_name(const std::vector<std::string>& names) {
   return out + "}";
 }
 
+kernels::GemmType type_of(Precision precision) {
+  if (precision == Precision::kInt8) return kernels::GemmType::kInt8;
+  return precision == Precision::kBf16 ? kernels::GemmType::kBf16 : kernels::GemmType::kFp16;
+}
+
 }  // namespace
 
 std::optional<Lowering::LinearMatch> Lowering::match_linear(NodeId id) {
@@ -152,8 +157,7 @@ void Lowering::lower_linear(NodeId id) {
   const bool packed =
       precision_ != Precision::kFp32 && x.layout == Layout::kToken && x.width <= kernels::kMaxInt8K;
   if (packed) {
-    const auto type =
-        precision_ == Precision::kInt8 ? kernels::GemmType::kInt8 : kernels::GemmType::kBf16;
+    const kernels::GemmType type = type_of(precision_);
     const TileView rows = tiles(matches.front().x, x, type);
     plan_->steps_.push_back(make_packed_linear(std::move(spec), rows, type, isa_, pool_));
   } else {

@@ -42,10 +42,10 @@ inline constexpr std::uint64_t kPlanFormat = 1;
 using Blob = std::shared_ptr<const Buffer>;
 
 constexpr Layout last_of(Layout) { return Layout::kSequence; }
-constexpr Precision last_of(Precision) { return Precision::kInt8; }
+constexpr Precision last_of(Precision) { return Precision::kFp16; }
 constexpr kernels::Activation last_of(kernels::Activation) { return kernels::Activation::kSigmoid; }
 constexpr kernels::BinaryOp last_of(kernels::BinaryOp) { return kernels::BinaryOp::kDiv; }
-constexpr kernels::GemmType last_of(kernels::GemmType) { return kernels::GemmType::kBf16; }
+constexpr kernels::GemmType last_of(kernels::GemmType) { return kernels::GemmType::kFp16; }
 constexpr kernels::AttentionType last_of(kernels::AttentionType) {
   return kernels::AttentionType::kBf16;
 }

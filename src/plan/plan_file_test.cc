@@ -128,7 +128,8 @@ class PlanFile : public ::testing::Test {
 };
 
 TEST_F(PlanFile, GivesTheSameBits) {
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kFp32, Precision::kBf16, Precision::kFp16, Precision::kInt8}) {
     for (const char* name : {"portable", "avx2", "native"}) {
       const IsaMask isa = parse_isa(name, detect_isa());
       const auto built = build(isa, precision);

@@ -29,7 +29,7 @@ struct View {
   Layout layout = Layout::kToken;
 };
 
-/// Rows of tokens as int8 or bfloat16 tiles (kernels/gemm/layout.h).
+/// Rows of tokens as int8, bfloat16 or half tiles (kernels/gemm/layout.h).
 struct TileView {
   BufferId tiles = -1;
   BufferId scale = -1;        // float a row; int8 only

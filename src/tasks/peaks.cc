@@ -17,11 +17,11 @@ namespace octavo {
 namespace {
 
 kernels::PeakType type_of(const std::string& precision) {
-  if (precision == "fp32") return kernels::PeakType::kFp32;
+  if (precision == "fp32" || precision == "fp16") return kernels::PeakType::kFp32;
   if (precision == "bf16") return kernels::PeakType::kBf16;
   if (precision == "int8") return kernels::PeakType::kInt8;
   throw Error(ErrorCode::kInvalidArgument, {.message = "there is no peak of this precision",
-                                            .expected = "fp32, bf16 or int8",
+                                            .expected = "fp32, bf16, fp16 or int8",
                                             .found = "'" + precision + "'"});
 }
 

@@ -23,13 +23,13 @@ IsaMask checked_isa(const RuntimeOptions& options) {
 
 plan::Precision checked_precision(const std::string& name) {
   using enum plan::Precision;
-  for (const plan::Precision precision : {kFp32, kBf16, kInt8}) {
+  for (const plan::Precision precision : {kFp32, kBf16, kFp16, kInt8}) {
     if (name == plan::precision_name(precision)) return precision;
   }
   throw Error(ErrorCode::kInvalidArgument, {.message = "unknown precision",
-                                            .expected = "fp32, bf16 or int8",
+                                            .expected = "fp32, bf16, fp16 or int8",
                                             .found = "'" + name + "'",
-                                            .fix = "give one of the three, or leave it out"});
+                                            .fix = "give one of these, or leave it out"});
 }
 
 /// The graph with constants folded and nodes fused, but its padded meaning untouched.

@@ -63,7 +63,8 @@ class Precisions : public testing::TestWithParam<std::tuple<const char*, const c
 TEST_P(Precisions, StayNearTheReferenceOutputs) {
   const auto [family, isa] = GetParam();
   const auto expected = golden(family);
-  for (const auto& [precision, bound] : {std::pair{"bf16", 0.02}, {"int8", 0.06}}) {
+  for (const auto& [precision, bound] :
+       {std::pair{"bf16", 0.02}, {"fp16", 0.003}, {"int8", 0.06}}) {
     Model model = Model::load(data_folder() + "/models/" + family,
                               {.threads = 2, .isa = isa, .precision = precision});
     EXPECT_TRUE(model.summary().packed) << model.summary().plan_note;
@@ -156,7 +157,7 @@ TEST_P(Invariance, TheSameSequenceGivesTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(All, Invariance,
                          testing::Combine(testing::ValuesIn(kFamilies),
-                                          testing::Values("fp32", "bf16", "int8")),
+                                          testing::Values("fp32", "bf16", "fp16", "int8")),
                          [](const auto& info) {
                            std::string name =
                                std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);

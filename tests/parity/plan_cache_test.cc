@@ -63,7 +63,7 @@ TEST_F(PlanCache, EveryFamilyGivesTheSameBits) {
   for (const char* family : {"bert", "bert-classifier", "distilbert", "roberta",
                              "xlm-roberta-classifier", "modernbert"}) {
     const std::string path = data_folder() + "/models/" + family;
-    for (const char* precision : {"fp32", "bf16", "int8"}) {
+    for (const char* precision : {"fp32", "bf16", "fp16", "int8"}) {
       for (const char* isa : {"portable", "native"}) {
         RuntimeOptions plain = options(precision, isa);
         plain.plan_cache.clear();

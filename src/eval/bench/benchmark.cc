@@ -15,7 +15,7 @@
 namespace octavo {
 namespace {
 
-constexpr std::array<std::string_view, 3> kPrecisions = {"fp32", "bf16", "int8"};
+constexpr std::array<std::string_view, 4> kPrecisions = {"fp32", "bf16", "fp16", "int8"};
 constexpr std::size_t kRoundsToCompare = 7;
 
 std::vector<std::string> split(std::string_view list) {
@@ -55,7 +55,7 @@ std::pair<std::size_t, std::size_t> parse_range(std::string_view text, const std
 [[noreturn]] void fail_precisions(const std::string& found) {
   throw Error(ErrorCode::kInvalidArgument,
               {.message = "--precision is not a list of different precisions",
-               .expected = "some of fp32, bf16, int8, with commas",
+               .expected = "some of fp32, bf16, fp16, int8, with commas",
                .found = found,
                .fix = "to compare two of them: --precision fp32,int8"});
 }
@@ -98,7 +98,11 @@ MachinePeaks peaks_for(const BenchmarkOptions& options, int threads, bool every)
   wanted.threads = threads;
   wanted.isa = options.runtime.isa;
   wanted.every_loop = wanted.memory = every;
-  if (!every) wanted.precisions = options.precisions;
+  if (!every) {
+    wanted.precisions = options.precisions;
+  } else if (std::ranges::find(options.precisions, "fp16") != options.precisions.end()) {
+    wanted.precisions.emplace_back("fp16");
+  }
   return measure_peaks(wanted);
 }
 

@@ -41,7 +41,7 @@ TEST(BenchmarkCases, ReadsLists) {
 
 TEST(BenchmarkCases, PrecisionsAreKnownAndDifferent) {
   EXPECT_EQ(parse_benchmark_precisions("int8"), std::vector<std::string>{"int8"});
-  EXPECT_EQ(parse_benchmark_precisions("fp32,bf16,int8").size(), 3u);
+  EXPECT_EQ(parse_benchmark_precisions("fp32,bf16,fp16,int8").size(), 4u);
   for (const char* list : {"", "int3", "fp32,", "fp32,fp32", "FP32"})
     EXPECT_NE(message_of(list, false).find("--precision"), std::string::npos) << list;
 }

@@ -79,6 +79,7 @@ TEST(StepNames, KernelsTellTheirType) {
   EXPECT_EQ(eval::kernel_precision("gemm_int8_avx512_vnni"), "int8");
   EXPECT_EQ(eval::kernel_precision("matmul_f32_12x32_avx512"), "fp32");
   EXPECT_EQ(eval::kernel_precision("gemm_bf16_avx512_bf16"), "bf16");
+  EXPECT_EQ(eval::kernel_precision("gemm_fp16_avx2"), "fp32");
   for (const char* name : {"embedding_portable", "quantize_avx512", "copy_avx512_bf16", "int8", ""})
     EXPECT_EQ(eval::kernel_precision(name), "") << name;
 }

@@ -56,8 +56,8 @@ std::string step_label(const PlanStep& step) {
 }
 
 std::string_view kernel_precision(std::string_view kernel) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kTypes = {
-      {{"int8", "int8"}, {"bf16", "bf16"}, {"f32", "fp32"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kTypes = {
+      {{"int8", "int8"}, {"bf16", "bf16"}, {"fp16", "fp32"}, {"f32", "fp32"}}};
   const std::size_t begin = kernel.find('_');
   if (begin == std::string_view::npos) return {};
   const std::string_view rest = kernel.substr(begin + 1), type = rest.substr(0, rest.find('_'));

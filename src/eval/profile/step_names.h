@@ -22,8 +22,8 @@ StepPlace place_of_step(std::string_view name);
 /// rows that every step has.
 std::string step_label(const PlanStep& step);
 
-/// "int8", "bf16" or "fp32" of a kernel such as "gemm_int8_avx512_vnni": the second part of its
-/// name. Empty when that is none of them.
+/// What a kernel such as "gemm_int8_avx512_vnni" computes in, by the second part of its name:
+/// "int8", "bf16" or "fp32", in which halves are multiplied too. Empty when it is none of them.
 std::string_view kernel_precision(std::string_view kernel);
 
 }  // namespace octavo::eval

@@ -1,4 +1,5 @@
-// C = act(A * B + bias) + residual with packed 8-bit or bfloat16 operands and float32 results.
+// C = act(A * B + bias) + residual with packed 8-bit, bfloat16 or half operands and
+// float32 results.
 //
 //   int8   A holds q + 128 as bytes, q in [-127, 127], with a scale a row; B holds signed bytes in
 //          [-127, 127] with a scale a column. Sums are int32 over all of K, exact. Then, one
@@ -8,6 +9,7 @@
 //   bf16   products of bfloat16 summed in float32; each element in an order that depends on K
 //          alone. |error| <= (k + 2) u sum |a b| with u = 2^-24; AMX and AVX-512 BF16 take
 //          denormals for zeros.
+//   fp16   products of IEEE halves, denormals too, summed in float32: the same order and bound
 //
 // GELU is within 2e-7 |x| (simd/README.md has the others). The same row gives the same bits alone
 // and in any batch.
@@ -49,7 +51,7 @@ struct GemmKernel {
               std::size_t first_group, std::size_t last_group) noexcept;
 };
 
-/// All rows of both types, weakest first within a type.
+/// All rows of all types, weakest first within a type.
 std::span<const GemmKernel> gemm_kernels();
 std::span<const GemmKernel> gemm_kernels(GemmType type);
 /// The strongest row that `isa` allows; always one (portable).
@@ -68,6 +70,9 @@ void gemm_pack_int8(const GemmWeights& weights, std::size_t first_group, std::si
                     std::byte* packed, float* scale, std::int32_t* sum) noexcept;
 /// Packs groups as bfloat16, rounded to nearest even.
 void gemm_pack_bf16(const GemmWeights& weights, std::size_t first_group, std::size_t last_group,
+                    std::byte* packed) noexcept;
+/// Packs groups as IEEE halves, rounded to nearest even; beyond 65504 there is infinity.
+void gemm_pack_fp16(const GemmWeights& weights, std::size_t first_group, std::size_t last_group,
                     std::byte* packed) noexcept;
 
 }  // namespace octavo::kernels

@@ -30,8 +30,10 @@ constexpr Shape kShapes[] = {
 constexpr std::size_t kRowCounts[] = {1, 16, 128, 512};
 
 double peak_for(GemmType type, IsaMask isa) {
-  const PeakLoop& loop =
-      choose_peak(type == GemmType::kInt8 ? PeakType::kInt8 : PeakType::kBf16, isa);
+  const PeakLoop& loop = choose_peak(type == GemmType::kInt8   ? PeakType::kInt8
+                                     : type == GemmType::kBf16 ? PeakType::kBf16
+                                                               : PeakType::kFp32,
+                                     isa);
   static const PeakLoop* measured = nullptr;
   static double peak = 0;
   if (measured != &loop) peak = measure_peak(loop, nullptr, 0.2);

@@ -1,6 +1,7 @@
 // Every row of the packed products. int8 without activation: the same bits as int64 sums and one
-// float32 rounding an operation, so rows agree bit for bit with each other. bfloat16: within
-// (k + 2) u sum |a b| of double sums. OCTAVO_GEMM_SHAPES=200000 sets the number of random shapes.
+// float32 rounding an operation, so rows agree bit for bit with each other. bfloat16 and half:
+// within (k + 2) u sum |a b| of double sums. OCTAVO_GEMM_SHAPES=200000 sets the number of random
+// shapes.
 #include "kernels/gemm/gemm.h"
 
 #include <cstdlib>
@@ -129,7 +130,7 @@ TEST(Gemm, LongDepthAndManyRows) {
   each([](const GemmKernel& kernel) {
     check_gemm(kernel.run, {.type = kernel.type, .m = 203, .n = 40, .k = 100, .residual = true});
     check_gemm(kernel.run, {.type = kernel.type, .m = 20, .n = 150, .k = 3072, .bias = true});
-    for (std::size_t k : {8191, 8192, 8193}) {
+    for (std::size_t k : {255, 256, 257, 511, 513, 8191, 8192, 8193}) {
       check_gemm(kernel.run, {.type = kernel.type, .m = 19, .n = 18, .k = k});
     }
   });
@@ -247,10 +248,11 @@ TEST(Gemm, ANanScaleMarksItsRowAlone) {
 }
 
 TEST(Gemm, InfinitiesReachTheirRowAndColumnAlone) {
-  for_each_runnable(gemm_kernels(GemmType::kBf16), [](const GemmKernel& kernel) {
+  each([](const GemmKernel& kernel) {
+    if (kernel.type == GemmType::kInt8) return;
     constexpr std::size_t m = 18, n = 20, k = 40;
     GemmProblem problem({.type = kernel.type, .m = m, .n = n, .k = k});
-    const std::uint16_t infinity = 0x7f80;
+    const std::uint16_t infinity = kernel.type == GemmType::kBf16 ? 0x7f80 : 0x7c00;
     std::memcpy(const_cast<std::byte*>(problem.row(17)) + 6, &infinity, 2);
     std::vector<float> c(m * n);
     kernel.run(problem.args(c.data()), 0, m, 0, problem.groups());
@@ -272,12 +274,14 @@ TEST(Gemm, PackedBytesAreRoundedAndSummedPerColumn) {
       return j >= n || p >= k ? 0.0f : b[p * weights.row_stride + j * weights.column_stride];
     };
     Buffer packed(gemm_packed_bytes(GemmType::kInt8, n, k)),
-        halves(gemm_packed_bytes(GemmType::kBf16, n, k));
+        bf16(gemm_packed_bytes(GemmType::kBf16, n, k)),
+        fp16(gemm_packed_bytes(GemmType::kFp16, n, k));
     std::vector<float> scale(48, -1.0f);
     std::vector<std::int32_t> sum(48, -1);
     for (std::size_t group : {2, 0, 1}) {
       gemm_pack_int8(weights, group, group + 1, packed.data(), scale.data(), sum.data());
-      gemm_pack_bf16(weights, group, group + 1, halves.data());
+      gemm_pack_bf16(weights, group, group + 1, bf16.data());
+      gemm_pack_fp16(weights, group, group + 1, fp16.data());
     }
     for (std::size_t j = 0; j < 48; ++j) {
       float top = 0;
@@ -296,11 +300,12 @@ TEST(Gemm, PackedBytesAreRoundedAndSummedPerColumn) {
       for (std::size_t p = 0; p < 160; ++p) {
         std::uint16_t half;
         const std::size_t byte = ((j / 16 * 5 + p / 32) * 16 + p % 32 / 2) * 64 + j % 16 * 4;
-        std::memcpy(&half, halves.data() + byte + p % 2 * 2, sizeof half);
-        const std::uint32_t bits = std::uint32_t{half} << 16;
-        float x;
-        std::memcpy(&x, &bits, sizeof x);
-        ASSERT_LE(std::abs(x - at(p, j)), std::abs(at(p, j)) * 0x1p-8) << p << ", " << j;
+        std::memcpy(&half, bf16.data() + byte + p % 2 * 2, sizeof half);
+        ASSERT_LE(std::abs(bf16_to_float(half) - at(p, j)), std::abs(at(p, j)) * 0x1p-8)
+            << p << ", " << j;
+        std::memcpy(&half, fp16.data() + byte + p % 2 * 2, sizeof half);
+        ASSERT_LE(std::abs(half_to_float(half) - at(p, j)), std::abs(at(p, j)) * 0x1p-11 + 0x1p-25)
+            << p << ", " << j;
       }
     }
   }
@@ -309,13 +314,15 @@ TEST(Gemm, PackedBytesAreRoundedAndSummedPerColumn) {
 TEST(Gemm, ChoiceFollowsTheInstructionSets) {
   EXPECT_EQ(choose_gemm(GemmType::kInt8, 0).name, "gemm_int8_portable");
   EXPECT_EQ(choose_gemm(GemmType::kBf16, 0).name, "gemm_bf16_portable");
+  EXPECT_EQ(choose_gemm(GemmType::kFp16, 0).name, "gemm_fp16_portable");
 #if defined(__x86_64__)
   EXPECT_EQ(choose_gemm(GemmType::kInt8, kIsaAvx2).name, "gemm_int8_avx2");
   EXPECT_EQ(choose_gemm(GemmType::kInt8, kIsaAvx2 | kIsaAvxVnni).name, "gemm_int8_avx_vnni");
   EXPECT_EQ(choose_gemm(GemmType::kInt8, kIsaAvx512Vnni).name, "gemm_int8_portable");
   EXPECT_EQ(choose_gemm(GemmType::kBf16, kIsaAvx2 | kIsaAvx512).name, "gemm_bf16_avx512");
+  EXPECT_EQ(choose_gemm(GemmType::kFp16, kIsaAvx2).name, "gemm_fp16_avx2");
 #endif
-  for (const GemmType type : {GemmType::kInt8, GemmType::kBf16}) {
+  for (const GemmType type : {GemmType::kInt8, GemmType::kBf16, GemmType::kFp16}) {
     EXPECT_EQ(choose_gemm(type, ~IsaMask{0}).name, gemm_kernels(type).back().name);
     for (const GemmKernel& kernel : gemm_kernels(type)) EXPECT_EQ(kernel.type, type);
   }

@@ -1,4 +1,4 @@
-// Problems for the packed products with results known exactly (int8) or in double (bfloat16), and
+// Problems for the packed products with results known exactly (int8) or in double (others), and
 // the checks of one against a row. The layout is spelled out here again, not taken from layout.h.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/half.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/test_support.h"
 
@@ -140,7 +141,12 @@ class GemmProblem {
   }
   float uniform() { return static_cast<float>(next()) * 0x1p-23f - 1.0f; }
   std::int32_t next_int8() { return static_cast<std::int32_t>(next() % 255u) - 127; }
-  float next_bf16() {
+  // A bfloat16, or a half that is now and then below the normal range.
+  float next_short() {
+    if (c_.type == GemmType::kFp16) {
+      const float scale = next() % 4 == 0 ? 0x1p-14f : 1.0f;
+      return half_to_float(float_to_half(scale * uniform()));
+    }
     const float x = uniform();
     std::uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
@@ -149,10 +155,8 @@ class GemmProblem {
     std::memcpy(&out, &bits, sizeof out);
     return out;
   }
-  static void put_bf16(std::byte* to, float x) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &x, sizeof bits);
-    const auto half = static_cast<std::uint16_t>(bits >> 16);
+  void put_short(std::byte* to, float x) const {
+    const std::uint16_t half = c_.type == GemmType::kFp16 ? float_to_half(x) : float_to_bf16(x);
     std::memcpy(to, &half, sizeof half);
   }
 
@@ -167,9 +171,9 @@ class GemmProblem {
           if (p < c_.k) x_[i * c_.k + p] = static_cast<float>(q);
           to[p % 64] = static_cast<std::byte>(q + 128);
         } else {
-          const float x = next_bf16();
+          const float x = next_short();
           if (p < c_.k) x_[i * c_.k + p] = x;
-          put_bf16(to + p % 32 * 2, x);
+          put_short(to + p % 32 * 2, x);
         }
       }
     }
@@ -187,9 +191,9 @@ class GemmProblem {
           sums[j] += 128 * q;
           to[p % 64 / 4 * 64 + p % 4] = static_cast<std::byte>(q);
         } else {
-          const float x = next_bf16();
+          const float x = next_short();
           w_[p * c_.n + j] = x;
-          put_bf16(to + p % 32 / 2 * 64 + p % 2 * 2, x);
+          put_short(to + p % 32 / 2 * 64 + p % 2 * 2, x);
         }
       }
     }

@@ -1,16 +1,17 @@
 // How the operands of a packed product lie in memory: both in tiles of 16 x 64 bytes, so that one
 // layout serves AMX tiles, dot-product instructions of four bytes, and plain loops.
 //
-// A "quad" is what one 32-bit lane of a dot product takes along K: four int8 or two bfloat16.
+// A "quad" is what one 32-bit lane of a dot product takes along K: four int8, or two bfloat16 or
+// half.
 //
 //   rows (A)      blocks of 16 rows; a block is ceil(K / tile_k) tiles; a tile is 16 rows of 64
 //                 bytes
 //   weights (B)   groups of 16 columns; a group is ceil(K / tile_k) tiles; a tile is 16 quads
 //                 along K, each of 16 columns x 4 bytes
 //
-// tile_k is 64 for int8 and 32 for bfloat16. Past K, rows hold any bytes that are finite numbers
-// and weights hold zeros. A is allocated in whole blocks of 16 rows; what rows past the last one
-// hold, were it uninitialised memory, has no influence.
+// tile_k is 64 for int8 and 32 for bfloat16 and half. Past K, rows hold any bytes that are finite
+// numbers and weights hold zeros. A is allocated in whole blocks of 16 rows; what rows past the
+// last one hold, were it uninitialised memory, has no influence.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@
 
 namespace octavo::kernels {
 
-enum class GemmType { kInt8, kBf16 };
+enum class GemmType { kInt8, kBf16, kFp16 };
 
 inline constexpr std::size_t kTileRows = 16;   // rows of A, columns of B
 inline constexpr std::size_t kTileBytes = 64;  // bytes of a row of a tile

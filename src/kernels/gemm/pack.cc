@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/half.h"
 #include "kernels/gemm/bf16.h"
 #include "kernels/gemm/gemm.h"
 
@@ -27,6 +28,22 @@ Quad load_quad(const GemmWeights& w, std::size_t group, std::size_t first, std::
 
 // Valid for |x| < 2^22.
 float round_even(float x) { return (x + 12582912.0f) - 12582912.0f; }
+
+template <class Round>
+void pack_pairs(const GemmWeights& w, std::size_t first_group, std::size_t last_group,
+                std::byte* packed, Round round) {
+  const std::size_t tiles = gemm_tiles(GemmType::kBf16, w.k);
+  for (std::size_t group = first_group; group < last_group; ++group) {
+    std::byte* out = packed + group * tiles * kTileSize;
+    for (std::size_t quad_at = 0; quad_at < tiles * kQuads; ++quad_at, out += kTileBytes) {
+      const Quad quad = load_quad(w, group, 2 * quad_at, 2);
+      for (std::size_t j = 0; j < kTileRows; ++j) {
+        const std::uint16_t pair[2] = {round(quad.x[0][j]), round(quad.x[1][j])};
+        std::memcpy(out + 4 * j, pair, sizeof pair);
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -64,17 +81,12 @@ void gemm_pack_int8(const GemmWeights& w, std::size_t first_group, std::size_t l
 
 void gemm_pack_bf16(const GemmWeights& w, std::size_t first_group, std::size_t last_group,
                     std::byte* packed) noexcept {
-  const std::size_t tiles = gemm_tiles(GemmType::kBf16, w.k);
-  for (std::size_t group = first_group; group < last_group; ++group) {
-    std::byte* out = packed + group * tiles * kTileSize;
-    for (std::size_t quad_at = 0; quad_at < tiles * kQuads; ++quad_at, out += kTileBytes) {
-      const Quad quad = load_quad(w, group, 2 * quad_at, 2);
-      for (std::size_t j = 0; j < kTileRows; ++j) {
-        const std::uint16_t pair[2] = {to_bf16(quad.x[0][j]), to_bf16(quad.x[1][j])};
-        std::memcpy(out + 4 * j, pair, sizeof pair);
-      }
-    }
-  }
+  pack_pairs(w, first_group, last_group, packed, to_bf16);
+}
+
+void gemm_pack_fp16(const GemmWeights& w, std::size_t first_group, std::size_t last_group,
+                    std::byte* packed) noexcept {
+  pack_pairs(w, first_group, last_group, packed, float_to_half);
 }
 
 }  // namespace octavo::kernels

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/gemm/gemm.inl.h"
+#include "kernels/gemm/half.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -69,3 +70,4 @@ struct PlainBf16 {
 
 OCTAVO_DEFINE_GEMM(portable_int8, PlainInt8)
 OCTAVO_DEFINE_GEMM(portable_bf16, PlainBf16)
+OCTAVO_DEFINE_GEMM_HALF(portable_fp16)

@@ -1,10 +1,11 @@
-// Packed products with AVX2: int8 widened to int16 (vpmaddubsw would saturate), bfloat16 widened to
-// float32.
+// Packed products with AVX2: int8 widened to int16 (vpmaddubsw would saturate), bfloat16 and half
+// widened to float32.
 #if defined(__x86_64__)
 #include "kernels/simd/avx2.h"
 //
 #include "kernels/gemm/dot_avx2.inl.h"
 #include "kernels/gemm/gemm.inl.h"
+#include "kernels/gemm/half.inl.h"
 #include "kernels/gemm/wide.inl.h"
 
 namespace octavo::kernels {
@@ -105,4 +106,5 @@ void gemm_run(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
 }
 }  // namespace octavo::kernels::avx2_int8
 OCTAVO_DEFINE_GEMM(avx2_bf16, DotWiden)
+OCTAVO_DEFINE_GEMM_HALF(avx2_fp16)
 #endif

@@ -1,9 +1,10 @@
-// Packed products with plain AVX-512: int8 widened to int16, bfloat16 widened to float32.
+// Packed products with plain AVX-512: int8 widened to int16, bfloat16 and half to float32.
 #if defined(__x86_64__)
 #include "kernels/simd/avx512.h"
 //
 #include "kernels/gemm/dot_avx512.inl.h"
 #include "kernels/gemm/gemm.inl.h"
+#include "kernels/gemm/half.inl.h"
 #include "kernels/gemm/wide.inl.h"
 
 namespace octavo::kernels {
@@ -92,4 +93,5 @@ void gemm_run(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
 }
 }  // namespace octavo::kernels::avx512_int8
 OCTAVO_DEFINE_GEMM(avx512_bf16e, DotWiden)
+OCTAVO_DEFINE_GEMM_HALF(avx512_fp16)
 #endif

@@ -37,6 +37,10 @@ struct ToBf16 {
   using Element = std::uint16_t;
   OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_bf16(out, x); }
 };
+struct ToFp16 {
+  using Element = std::uint16_t;
+  OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_fp16(out, x); }
+};
 
 // Elements from `used` on are converted as zeros.
 template <class To>
@@ -71,11 +75,12 @@ OCTAVO_INLINE void quantize_int8(const QuantizeArgs& args, std::size_t first, st
   }
 }
 
-OCTAVO_INLINE void quantize_bf16(const QuantizeArgs& args, std::size_t first, std::size_t last) {
+template <class To>
+OCTAVO_INLINE void round_rows(const QuantizeArgs& args, std::size_t first, std::size_t last) {
   const std::size_t row_bytes = gemm_row_bytes(GemmType::kBf16, args.width);
   for (std::size_t row = first; row < last; ++row) {
     convert_row(args.x + row * args.ld_x, args.width, args.width,
-                args.out + gemm_row_offset(row, row_bytes), ToBf16{});
+                args.out + gemm_row_offset(row, row_bytes), To{});
   }
 }
 
@@ -89,6 +94,9 @@ OCTAVO_INLINE void quantize_bf16(const QuantizeArgs& args, std::size_t first, st
     quantize_int8(args, first, last);                                                              \
   }                                                                                                \
   void quantize_bf16_run(const QuantizeArgs& args, std::size_t first, std::size_t last) noexcept { \
-    quantize_bf16(args, first, last);                                                              \
+    round_rows<ToBf16>(args, first, last);                                                         \
+  }                                                                                                \
+  void quantize_fp16_run(const QuantizeArgs& args, std::size_t first, std::size_t last) noexcept { \
+    round_rows<ToFp16>(args, first, last);                                                         \
   }                                                                                                \
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/half.h"
 #include "kernels/test_support.h"
 
 namespace octavo::kernels {
@@ -67,8 +68,13 @@ void check(const QuantizeKernel& kernel, const std::vector<float>& values, std::
   args.out = reinterpret_cast<std::byte*>(out16.data());
   args.scale = nullptr;
   kernel.bf16(args, first, last);
+  GuardedFloats out_half(blocks * tiles16 * 256, edge);
+  std::memset(out_half.data(), 0xee, out_half.size() * 4);
+  args.out = reinterpret_cast<std::byte*>(out_half.data());
+  kernel.fp16(args, first, last);
 
   const auto* got8 = reinterpret_cast<const std::uint8_t*>(out8.data());
+  const auto* halves = reinterpret_cast<const std::uint16_t*>(out_half.data());
   const auto* got16 = reinterpret_cast<const std::uint16_t*>(out16.data());
   for (std::size_t i = 0; i < 16 * blocks; ++i) {
     const bool written = i >= first && i < last;
@@ -91,6 +97,12 @@ void check(const QuantizeKernel& kernel, const std::vector<float>& values, std::
       const std::size_t at = ((i / 16 * tiles16 + p / 32) * 16 + i % 16) * 32 + p % 32;
       const std::uint16_t expected = !written ? 0xeeee : p < width ? bf16_of(row[p]) : 0;
       ASSERT_EQ(got16[at], expected) << "bf16 at " << i << ", " << p;
+      if (written && p < width && std::isnan(row[p])) {
+        ASSERT_TRUE(std::isnan(half_to_float(halves[at]))) << "fp16 at " << i << ", " << p;
+        continue;
+      }
+      const std::uint16_t half = !written ? 0xeeee : p < width ? float_to_half(row[p]) : 0;
+      ASSERT_EQ(halves[at], half) << "fp16 at " << i << ", " << p;
     }
   }
 }
@@ -126,10 +138,11 @@ TEST(Quantize, RangesOfRows) {
 
 // One special value among ordinary ones, at every place of a row, and rows full of it.
 TEST(Quantize, SpecialValues) {
-  const float specials[] = {0.0f,      -0.0f,         kInfinity, -kInfinity, kNan,    -kNan,
-                            1e-45f,    -1e-45f,       0x1p-126f, 0x1p-127f,  1e-30f,  1.1e-30f,
-                            FLT_MAX,   -FLT_MAX,      0.5f,      127.0f,     -127.5f, 0x1.01p0f,
-                            0x1.03p0f, 0x1.fffffep0f, 3.4e38f,   2e-29f};
+  const float specials[] = {0.0f,      -0.0f,         kInfinity, -kInfinity, kNan,     -kNan,
+                            1e-45f,    -1e-45f,       0x1p-126f, 0x1p-127f,  1e-30f,   1.1e-30f,
+                            FLT_MAX,   -FLT_MAX,      0.5f,      127.0f,     -127.5f,  0x1.01p0f,
+                            0x1.03p0f, 0x1.fffffep0f, 3.4e38f,   2e-29f,     65519.0f, 65520.0f,
+                            6e-8f,     2.9e-8f,       6.1e-5f};
   each([&](const QuantizeKernel& kernel) {
     for (const float special : specials) {
       SCOPED_TRACE(special);

@@ -89,6 +89,24 @@ OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm_packus_epi32(_mm256_castsi256_si128(out), _mm256_extracti128_si256(out, 1)));
 }
+OCTAVO_INLINE void store_fp16(std::uint16_t* p, Vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+OCTAVO_INLINE Vec load_halves(const std::byte* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+struct HalfPairs {
+  Vec even, odd;
+};
+OCTAVO_INLINE HalfPairs load_half_pairs(const std::byte* p) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i even = _mm256_and_si256(pairs, _mm256_set1_epi32(0xffff));
+  const __m256i halves =
+      _mm256_permute4x64_epi64(_mm256_packus_epi32(even, _mm256_srli_epi32(pairs, 16)), 0xd8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(halves)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
+}
 
 OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
   const __m256i low = _mm256_set1_epi32(0xff);

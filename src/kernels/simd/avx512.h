@@ -16,6 +16,9 @@
 //   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ...
 //   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes; of four x too
 //   store_bf16(p, x)              rounded to nearest even
+//   store_fp16(p, x)              as IEEE halves, to nearest even
+//   load_halves(p)                kWidth IEEE halves
+//   load_half_pairs(p)            2 * kWidth of them: those at even and at odd places
 //   store_pairs(p, a, b)          lane l as two bfloat16: round(a[l]), round(b[l]) (not avx2)
 //   store_upper_halves(p, a, b)   the upper 16 bits of all lanes (not avx2)
 //   reduce_add, reduce_max        in a fixed order
@@ -102,6 +105,21 @@ OCTAVO_INLINE __m512i round_bf16(Vec x) {
 OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bf16(x), 16)));
+}
+OCTAVO_INLINE void store_fp16(std::uint16_t* p, Vec x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+OCTAVO_INLINE Vec load_halves(const std::byte* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+struct HalfPairs {
+  Vec even, odd;
+};
+OCTAVO_INLINE HalfPairs load_half_pairs(const std::byte* p) {
+  const __m512i pairs = _mm512_loadu_si512(p);
+  return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs)),
+          _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pairs, 16)))};
 }
 OCTAVO_INLINE void store_pairs(std::byte* p, Vec a, Vec b) {
   const __m512i low = _mm512_srli_epi32(round_bf16(a), 16);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/half.h"
+
 #define OCTAVO_INLINE inline __attribute__((always_inline))
 #define OCTAVO_VEC_PORTABLE 1
 
@@ -80,6 +82,28 @@ OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   const IntVec nan = ~(x == x);
   const IntVec out = (nan & (bits | 0x400000)) | (~nan & (bits + 0x7fff + odd));
   for (std::size_t i = 0; i < kWidth; ++i) p[i] = static_cast<std::uint16_t>(out[i] >> 16);
+}
+OCTAVO_INLINE void store_fp16(std::uint16_t* p, Vec x) {
+  for (std::size_t i = 0; i < kWidth; ++i) p[i] = float_to_half(x[i]);
+}
+OCTAVO_INLINE float load_half(const std::byte* p) {
+  std::uint16_t half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return half_to_float(half);
+}
+OCTAVO_INLINE Vec load_halves(const std::byte* p) {
+  return Vec{load_half(p), load_half(p + 2), load_half(p + 4), load_half(p + 6)};
+}
+struct HalfPairs {
+  Vec even, odd;
+};
+OCTAVO_INLINE HalfPairs load_half_pairs(const std::byte* p) {
+  HalfPairs out;
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    out.even[i] = load_half(p + 4 * i);
+    out.odd[i] = load_half(p + 4 * i + 2);
+  }
+  return out;
 }
 
 OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {

@@ -130,8 +130,10 @@ class PackedLinear final : public Step {
         kernels::gemm_pack_int8(weights, group, group + 1, packed->data(),
                                 reinterpret_cast<float*>(scale->data()),
                                 reinterpret_cast<std::int32_t*>(sum->data()));
-      } else {
+      } else if (kernel_.type == GemmType::kBf16) {
         kernels::gemm_pack_bf16(weights, group, group + 1, packed->data());
+      } else {
+        kernels::gemm_pack_fp16(weights, group, group + 1, packed->data());
       }
     };
     if (pool != nullptr) {

@@ -1,4 +1,4 @@
-// y = act(x * W + b) + residual from int8 or bfloat16 tiles.
+// y = act(x * W + b) + residual from int8, bfloat16 or half tiles.
 #pragma once
 
 #include <memory>

@@ -25,10 +25,14 @@ class Quantize final : public RowStep {
                                      .width = x.width,
                                      .out = state.tiles(spec_.y, first),
                                      .scale = int8() ? state.row(spec_.y.scale, first) : nullptr};
-    (int8() ? kernel_.int8 : kernel_.bf16)(args, 0, x.rows);
+    kernel_.run(spec_.type)(args, 0, x.rows);
   }
   StepInfo info() const override {
-    return {spec_.name, int8() ? "quantize int8" : "round bf16",
+    const bool bf16 = spec_.type == kernels::GemmType::kBf16;
+    return {spec_.name,
+            int8() ? "quantize int8"
+            : bf16 ? "round bf16"
+                   : "round fp16",
             "tokens x " + std::to_string(spec_.x.width), std::string(kernel_.name), reason_};
   }
   std::string_view kind() const override { return "quantize"; }
