@@ -196,6 +196,40 @@ TEST_F(Checkpoints, SeveralLabelsGiveSeveralLogits) {
   }
 }
 
+// tests/tools/make_modernbert_head.py wrote the head and computed its logits.
+TEST_F(Checkpoints, ModernbertHeadsPoolAndClassify) {
+  const std::string encoder = data_folder() + "/models/modernbert";
+  const auto source = formats::TensorSource::open(encoder);
+  const auto head = formats::SafetensorsFile::open(data_folder() + "/modernbert-head.safetensors");
+  const auto inputs = formats::SafetensorsFile::open(encoder + "/expected.safetensors");
+  for (const std::string pooling : {"cls", "mean"}) {
+    Weights weights;
+    for (const std::string& name : source.names())
+      weights.push_back({"model." + name, source.read(name)});
+    for (const char* name : {"head.dense.weight", "head.dense.bias", "head.norm.weight",
+                             "classifier.weight", "classifier.bias"}) {
+      weights.push_back({name, head.read(name)});
+    }
+    write_weights(weights);
+    nlohmann::json config = nlohmann::json::parse(read_text_file(encoder + "/config.json"));
+    config["architectures"] = {"ModernBertForSequenceClassification"};
+    config["id2label"] = {{"0", "a"}, {"1", "b"}, {"2", "c"}};
+    config["classifier_pooling"] = pooling;
+    config["classifier_bias"] = pooling == "mean";
+    write("config.json", config.dump());
+    const Tensor wanted = head.read("logits." + pooling);
+    const NamedTensor logits = Model::load(path()).run(golden_inputs(inputs))[0];
+    ASSERT_EQ(logits.name, "logits");
+    ASSERT_EQ(logits.shape, wanted.shape());
+    const std::vector<float> got = floats(logits);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(got[i], wanted.data<float>()[i], 5e-5) << pooling << " " << i;
+    config["classifier_pooling"] = "max";
+    write("config.json", config.dump());
+    EXPECT_THROW(Model::load(path()), Error);
+  }
+}
+
 TEST_F(Checkpoints, MpnetAgreesWithItsReferenceGraph) {
   nlohmann::json config = bert_config();
   config["model_type"] = "mpnet";

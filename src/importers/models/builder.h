@@ -64,6 +64,8 @@ class Builder {
   ir::ValueId columns(ir::ValueId x, std::int64_t begin, std::int64_t end, const std::string& name);
   /// The first token of every sequence: [batch, sequence, width] -> [batch, width].
   ir::ValueId first_token(ir::ValueId x, const std::string& name);
+  /// The mean of the tokens that attention_mask keeps: [batch, sequence, width] -> [batch, width].
+  ir::ValueId mean_token(ir::ValueId x, const std::string& name);
 
   void output(ir::ValueId value, std::string name, std::vector<ir::Dim> shape);
   ir::Graph take() { return std::move(graph_); }

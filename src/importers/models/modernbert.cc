@@ -1,5 +1,6 @@
-// ModernBERT (Warner et al., 2024): pre-norm, rotary positions, gated MLP, global attention in
-// every n-th layer and a local window in the others.
+// ModernBERT (Warner et al., 2024), as an encoder and ...ForSequenceClassification: pre-norm,
+// rotary positions, gated MLP, global attention in every n-th layer and a local window in the
+// others.
 #include <cmath>
 
 #include "importers/models/encoder.h"
@@ -27,6 +28,32 @@ ValueId rotate(Builder& builder, ValueId x, ValueId frequencies, std::int64_t he
   attributes.set("num_heads", heads);
   return builder.graph().emit("RotaryEmbedding", {x, frequencies, builder.attention_mask()},
                               std::move(attributes), "ai.octavo", name);
+}
+
+// ModernBertForSequenceClassification on the last hidden state: pooling, ModernBertPredictionHead,
+// classifier.
+void classify(Builder& builder, ValueId x, std::int64_t hidden, double epsilon, bool norm_bias) {
+  const JsonValue& config = builder.config();
+  const std::string pooling = config.string_or("classifier_pooling", "cls");
+  if (pooling != "cls" && pooling != "mean") {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "the model pools tokens in a way that octavo does not have",
+                 .file = config.file(),
+                 .place = "key 'classifier_pooling'",
+                 .expected = "'cls' or 'mean'",
+                 .found = "'" + pooling + "'",
+                 .fix = "export the model to ONNX and load that"});
+  }
+  builder.find_prefix("", "head.dense.weight");
+  const ValueId pooled = pooling == "cls" ? builder.first_token(x, "head.first_token")
+                                          : builder.mean_token(x, "head.mean_token");
+  const ValueId dense = builder.linear(pooled, "head.dense", hidden, hidden,
+                                       config.bool_or("classifier_bias", false));
+  const ValueId active = builder.activation(
+      dense, config.string_or("classifier_activation", "gelu"), "head.activation");
+  const ValueId normed = builder.layer_norm(active, "head.norm", hidden, epsilon, norm_bias);
+  const std::int64_t labels = builder.labels();
+  finish_classifier(builder, builder.linear(normed, "classifier", hidden, labels), labels);
 }
 
 }  // namespace
@@ -88,15 +115,8 @@ void build_modernbert(Builder& builder) {
                     layer + "mlp.residual");
   }
   x = builder.layer_norm(x, "final_norm", hidden, epsilon, norm_bias);
-  if (builder.labels() != 0) {
-    throw Error(ErrorCode::kUnsupported,
-                {.message = "octavo has no classification head for ModernBERT",
-                 .file = config.file(),
-                 .place = "key 'architectures'",
-                 .expected = "ModernBertModel or ModernBertForMaskedLM",
-                 .fix = "export the model to ONNX and load that"});
-  }
-  finish_encoder(builder, x, hidden);
+  if (builder.labels() == 0) return finish_encoder(builder, x, hidden);
+  classify(builder, x, hidden, epsilon, norm_bias);
 }
 
 }  // namespace octavo::importers
