@@ -12,6 +12,7 @@ const std::vector<Verb>& table() {
       {"tokenize", "Use a model", "turn texts into token ids, or back", define_tokenize},
       {"run", "Use a model", "run a model on tensors", define_run},
       {"eval", "Measure a model", "quality on a data set", define_eval},
+      {"compare", "Measure a model", "models beside a baseline", define_compare},
       {"bench", "Measure a model", "speed on this machine", define_bench},
       {"profile", "Measure a model", "where the time of a run goes", define_profile},
       {"inspect", "Look inside", "what a model consists of and how it will run", define_inspect},

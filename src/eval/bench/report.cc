@@ -2,14 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <ostream>
 
 #include "base/file.h"
 #include "eval/bench/charts.h"
 #include "eval/report/html_page.h"
+#include "eval/report/machine_facts.h"
 #include "octavo/benchmark.h"
-#include "octavo/system.h"
 
 namespace octavo {
 namespace {
@@ -39,15 +38,6 @@ std::string interval_text(const std::optional<Interval>& interval, std::string (
   return interval ? number(interval->low) + " to " + number(interval->high) : "";
 }
 
-std::string now() {
-  const std::time_t seconds = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
-  return {text, size};
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -55,19 +45,11 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 void add_machine(eval::HtmlPage& page, const BenchmarkResult& result, const std::string& command) {
-  const SystemReport system = inspect_system();
   page.heading("Machine");
-  page.facts(
-      {{"CPU", system.cpu.empty() ? "unknown" : system.cpu},
-       {"Cores", fmt::format("{}, {} used", system.cores, result.threads)},
-       {"Kernels", result.isa},
-       {"Memory", fmt::format("{:.1f} GiB", static_cast<double>(system.memory_bytes) / 0x1p30)},
-       {"Huge pages",
-        system.transparent_huge_pages.empty() ? "unknown" : system.transparent_huge_pages},
-       {"octavo", version()},
-       {"Date", now()},
-       {"Model", result.model},
-       {"Command", command}});
+  auto facts = eval::machine_facts(result.threads, result.isa);
+  facts.emplace_back("Model", result.model);
+  facts.emplace_back("Command", command);
+  page.facts(facts);
 }
 
 void add_peaks(eval::HtmlPage& page, const MachinePeaks& peaks) {

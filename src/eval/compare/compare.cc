@@ -1,0 +1,250 @@
+// Models beside a baseline.
+#include "octavo/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <unordered_map>
+
+#include "eval/beir.h"
+#include "eval/bench/compare.h"
+#include "eval/bench/statistics.h"
+#include "eval/compare/bootstrap.h"
+#include "eval/compare/vectors.h"
+#include "octavo/error.h"
+#include "octavo/model.h"
+#include "tasks/model_files.h"
+
+namespace octavo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMetrics[] = {"ndcg_at_10", "map_at_1000", "recall_at_100"};
+
+/// The weights: an ONNX file with its data file, or the safetensors of a directory.
+std::size_t weight_bytes(const std::string& path) {
+  const tasks::ModelFiles files = tasks::find_model(path);
+  std::size_t bytes = 0;
+  const auto add = [&](const fs::path& file) {
+    std::error_code ignored;
+    const auto size = fs::file_size(file, ignored);
+    if (!ignored) bytes += static_cast<std::size_t>(size);
+  };
+  if (!files.weights.empty()) {
+    add(files.weights);
+    if (files.onnx) add(files.weights + "_data"), add(files.weights + ".data");
+    return bytes;
+  }
+  for (const auto& entry : fs::directory_iterator(files.directory)) {
+    if (entry.path().extension() == ".safetensors") add(entry.path());
+  }
+  return bytes;
+}
+
+class Comparison {
+ public:
+  Comparison(const std::vector<ComparedModel>& models, const CompareOptions& options)
+      : models_(models), options_(options) {}
+
+  ComparisonResult run() {
+    check();
+    choose_texts();
+    result_.resamples = options_.resamples;
+    result_.rounds = options_.rounds;
+    for (const ComparedModel& model : models_) {
+      with_frame([&] { return "comparing " + model.name; }, [&] { embed(model); });
+    }
+    if (!options_.cases.empty()) time();
+    return std::move(result_);
+  }
+
+ private:
+  void check() const {
+    if (models_.size() < 2) {
+      throw Error(ErrorCode::kInvalidArgument, {.message = "there is nothing to compare with",
+                                                .expected = "two models or more",
+                                                .found = std::to_string(models_.size()),
+                                                .fix = "name the baseline first"});
+    }
+    if (options_.datasets.empty() && options_.texts.empty() && options_.cases.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "there is nothing to compare the models on",
+                   .expected = "a data set, texts, or cases to time",
+                   .fix = "give --dataset DIR, --texts FILE, or leave --no-speed out"});
+    }
+  }
+
+  void choose_texts() {
+    texts_ = options_.texts;
+    if (texts_.empty() && !options_.datasets.empty()) {
+      for (eval::TextItem& item :
+           eval::read_beir(options_.datasets.front(), options_.split).documents)
+        texts_.push_back(std::move(item.text));
+    }
+    if (options_.text_limit == 0 || texts_.size() <= options_.text_limit) return;
+    std::vector<std::string> kept;
+    for (std::size_t i = 0; i < options_.text_limit; ++i)
+      kept.push_back(std::move(texts_[i * texts_.size() / options_.text_limit]));
+    texts_ = std::move(kept);
+  }
+
+  void report(std::string_view what, std::size_t done, std::size_t total) const {
+    if (options_.progress && !options_.progress(what, done, total))
+      throw Error(ErrorCode::kCancelled, "stopped");
+  }
+
+  void embed(const ComparedModel& model) {
+    ModelComparison out;
+    out.name = model.name;
+    out.path = model.path;
+    out.precision = model.options.runtime.precision;
+    out.bytes = weight_bytes(model.path);
+    if (texts_.empty() && options_.datasets.empty()) {
+      result_.models.push_back(std::move(out));
+      return;
+    }
+    Embedder embedder = Embedder::load(model.path, model.options);
+    out.isa = embedder.isa();
+    result_.threads = embedder.threads();
+    const std::string documents =
+        options_.document_prompt ? options_.document_prompt(embedder) : "";
+    const std::string queries = options_.query_prompt ? options_.query_prompt(embedder) : "";
+    const std::string label = model.name + ": texts";
+    const std::vector<float> rows = embedder.embed(
+        texts_, documents, nullptr, [&](std::size_t done, std::size_t total, std::size_t) {
+          return !options_.progress || options_.progress(label, done, total);
+        });
+    if (result_.models.empty()) {
+      baseline_rows_ = rows;
+      dims_ = embedder.dimensions();
+    }
+    if (embedder.dimensions() == dims_) {
+      out.vectors = eval::agreement(texts_, baseline_rows_, rows, dims_);
+    } else {
+      out.vectors.comparable = false;
+    }
+    for (std::size_t i = 0; i < options_.datasets.size(); ++i)
+      out.datasets.push_back(evaluate(embedder, model.name, i, queries, documents));
+    result_.models.push_back(std::move(out));
+  }
+
+  DatasetComparison evaluate(Embedder& embedder, const std::string& name, std::size_t index,
+                             const std::string& queries, const std::string& documents) {
+    RetrievalOptions how;
+    how.split = options_.split;
+    how.query_prompt = queries;
+    how.document_prompt = documents;
+    how.cache_directory = options_.cache_directory;
+    const std::string label = name + ": " + dataset_name(index) + " ";
+    how.progress = [&](std::string_view stage, std::size_t done, std::size_t total, std::size_t) {
+      return !options_.progress || options_.progress(label + std::string(stage), done, total);
+    };
+    RetrievalResult found = evaluate_retrieval(embedder, options_.datasets[index], how);
+    DatasetComparison out;
+    out.dataset = dataset_name(index);
+    out.documents = found.documents;
+    out.queries = found.queries;
+    if (baseline_scores_.size() <= index) baseline_scores_.push_back(found.scores);
+    const RankingScores& baseline = baseline_scores_[index];
+    std::unordered_map<std::string, const QueryScores*> before;
+    for (const QueryScores& scores : baseline.per_query) before.emplace(scores.query, &scores);
+    for (const char* metric : kMetrics) {
+      const auto at = std::find(found.scores.names.begin(), found.scores.names.end(), metric);
+      if (at == found.scores.names.end()) continue;
+      const auto column = static_cast<std::size_t>(at - found.scores.names.begin());
+      MetricDifference difference;
+      difference.metric = metric;
+      std::vector<double> differences;
+      for (const QueryScores& scores : found.scores.per_query) {
+        const auto old = before.find(scores.query);
+        if (old == before.end()) continue;
+        const double was = old->second->values[column], is = scores.values[column];
+        differences.push_back(is - was);
+        (is > was ? difference.better : is < was ? difference.worse : difference.equal) += 1;
+        if (column == ndcg_column(found.scores) && is != was)
+          out.changed.push_back({scores.query, was, is});
+      }
+      difference.baseline = baseline.mean.at(metric);
+      difference.value = found.scores.mean.at(metric);
+      difference.difference = difference.value - difference.baseline;
+      if (difference.baseline != 0)
+        difference.relative = difference.difference / difference.baseline;
+      difference.ci95 = eval::bootstrap_mean(differences, options_.resamples);
+      out.metrics.push_back(std::move(difference));
+    }
+    std::stable_sort(out.changed.begin(), out.changed.end(), [](const auto& a, const auto& b) {
+      return std::abs(a.value - a.baseline) > std::abs(b.value - b.baseline);
+    });
+    return out;
+  }
+
+  static std::size_t ndcg_column(const RankingScores& scores) {
+    return static_cast<std::size_t>(
+        std::find(scores.names.begin(), scores.names.end(), "ndcg_at_10") - scores.names.begin());
+  }
+
+  std::string dataset_name(std::size_t index) const {
+    fs::path path = fs::path(options_.datasets[index]).lexically_normal();
+    if (path.filename().empty()) path = path.parent_path();
+    return path.filename().string();
+  }
+
+  void time() {
+    std::vector<Model> loaded;
+    std::vector<std::string> names;
+    for (const ComparedModel& model : models_) {
+      loaded.push_back(Model::load(model.path, model.options.runtime));
+      names.push_back(model.name);
+      if (result_.models[loaded.size() - 1].isa.empty())
+        result_.models[loaded.size() - 1].isa = loaded.back().isa();
+    }
+    result_.threads = loaded.front().threads();
+    std::vector<BenchmarkCase> cases = options_.cases;
+    for (const Model& model : loaded) {
+      if (const auto limit = model.max_tokens())
+        std::erase_if(cases, [&](const BenchmarkCase& c) { return c.tokens > *limit; });
+    }
+    std::size_t done = 0;
+    for (const BenchmarkCase& what : cases) {
+      std::vector<std::vector<double>> medians(loaded.size());
+      for (std::size_t round = 0; round < options_.rounds; ++round) {
+        // Who goes first changes from round to round.
+        for (std::size_t i = 0; i < loaded.size(); ++i) {
+          const std::size_t turn = (i + round) % loaded.size();
+          medians[turn].push_back(eval::median(
+              loaded[turn].time_runs(what.batch, what.tokens, options_.min_seconds, 1)));
+        }
+        report("timing", ++done, cases.size() * options_.rounds);
+      }
+      for (std::size_t i = 0; i < loaded.size(); ++i) {
+        ModelSpeed speed{.what = what, .median_ms = eval::median(medians[i]), .to_baseline = {}};
+        if (i == 0) {
+          speed.to_baseline = {names[0], names[0], 1, std::nullopt};
+        } else {
+          const std::vector<std::string> pair = {names[i], names[0]};
+          speed.to_baseline = eval::compare(what, pair, {medians[i], medians[0]}).ratios.front();
+        }
+        result_.models[i].speed.push_back(std::move(speed));
+      }
+    }
+  }
+
+  const std::vector<ComparedModel>& models_;
+  const CompareOptions& options_;
+  ComparisonResult result_;
+  std::vector<std::string> texts_;
+  std::vector<float> baseline_rows_;
+  std::size_t dims_ = 0;
+  std::vector<RankingScores> baseline_scores_;  // a data set
+};
+
+}  // namespace
+
+ComparisonResult compare_models(const std::vector<ComparedModel>& models,
+                                const CompareOptions& options) {
+  return Comparison(models, options).run();
+}
+
+}  // namespace octavo
