@@ -46,9 +46,12 @@ struct Pass {
 };
 
 // One file each.
+void open_contrib(ir::Graph& graph, PassContext& context);
+void join_integer_products(ir::Graph& graph, PassContext& context);
 void widen_quantized(ir::Graph& graph, PassContext& context);
 void fold_constants(ir::Graph& graph, PassContext& context);
 void remove_identities(ir::Graph& graph, PassContext& context);
+void open_attention(ir::Graph& graph, PassContext& context);
 void fuse_layer_norm(ir::Graph& graph, PassContext& context);
 void fuse_gelu(ir::Graph& graph, PassContext& context);
 void restore_softmax(ir::Graph& graph, PassContext& context);
@@ -56,5 +59,17 @@ void lift_positions(ir::Graph& graph, PassContext& context);
 void lift_attention(ir::Graph& graph, PassContext& context);
 void freeze_sizes(ir::Graph& graph, PassContext& context);
 void lift_first_token(ir::Graph& graph, PassContext& context);
+void merge_duplicates(ir::Graph& graph, PassContext& context);
+void simplify_shapes(ir::Graph& graph, PassContext& context);
+
+// Of the table in fusions.cc alone.
+void lift_exact_positions(ir::Graph& graph, PassContext& context);
+void fuse_embed_layer_norm(ir::Graph& graph, PassContext& context);
+void fuse_rms_norm(ir::Graph& graph, PassContext& context);
+void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context);
+void fuse_bias_gelu(ir::Graph& graph, PassContext& context);
+void fuse_quick_gelu(ir::Graph& graph, PassContext& context);
+void fuse_attention(ir::Graph& graph, PassContext& context);
+void fuse_rotary_embedding(ir::Graph& graph, PassContext& context);
 
 }  // namespace octavo::passes

@@ -9,11 +9,19 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"widen_quantized", 1, widen_quantized},   {"fold_constants", 1, fold_constants},
-    {"fuse_layer_norm", 1, fuse_layer_norm},   {"fuse_gelu", 1, fuse_gelu},
-    {"restore_softmax", 1, restore_softmax},   {"lift_positions", 1, lift_positions},
-    {"lift_attention", 1, lift_attention},     {"freeze_sizes", 1, freeze_sizes},
-    {"lift_first_token", 1, lift_first_token}, {"remove_identities", 1, remove_identities},
+    {"open_contrib", 1, open_contrib},
+    {"join_integer_products", 1, join_integer_products},
+    {"widen_quantized", 1, widen_quantized},
+    {"fold_constants", 1, fold_constants},
+    {"open_attention", 1, open_attention},
+    {"fuse_layer_norm", 1, fuse_layer_norm},
+    {"fuse_gelu", 1, fuse_gelu},
+    {"restore_softmax", 1, restore_softmax},
+    {"lift_positions", 1, lift_positions},
+    {"lift_attention", 1, lift_attention},
+    {"freeze_sizes", 1, freeze_sizes},
+    {"lift_first_token", 1, lift_first_token},
+    {"remove_identities", 1, remove_identities},
 };
 
 }  // namespace
@@ -36,8 +44,13 @@ void PassContext::begin_pass() {
 std::span<const Pass> all_passes() { return kPasses; }
 
 std::vector<PassReport> run_pipeline(ir::Graph& graph, const PipelineOptions& options) {
+  return run_passes(graph, kPasses, options);
+}
+
+std::vector<PassReport> run_passes(ir::Graph& graph, std::span<const Pass> passes,
+                                   const PipelineOptions& options) {
   for (const std::string& name : options.disabled) {
-    if (std::none_of(std::begin(kPasses), std::end(kPasses),
+    if (std::none_of(passes.begin(), passes.end(),
                      [&](const Pass& pass) { return pass.name == name; })) {
       throw Error(ErrorCode::kInvalidArgument, {.message = "there is no such pass",
                                                 .place = "pass '" + name + "'",
@@ -47,7 +60,7 @@ std::vector<PassReport> run_pipeline(ir::Graph& graph, const PipelineOptions& op
   std::vector<PassReport> reports;
   graph.remove_dead();
   PassContext context(graph);
-  for (const Pass& pass : kPasses) {
+  for (const Pass& pass : passes) {
     if (pass.level > options.level || options.disabled.contains(pass.name)) continue;
     const auto start = std::chrono::steady_clock::now();
     context.begin_pass();

@@ -26,6 +26,10 @@ struct PassReport {
 
 std::span<const Pass> all_passes();
 
+/// Runs the passes of a table in order, as run_pipeline() does.
+std::vector<PassReport> run_passes(ir::Graph& graph, std::span<const Pass> passes,
+                                   const PipelineOptions& options);
+
 /// Runs the passes of the table in order; dead nodes are removed and the graph is verified after
 /// each. Error(kInvalidArgument) for a disabled name that is in no row; any other Error names the
 /// pass.

@@ -66,7 +66,9 @@ bool is_size(const ir::Node& node) { return node.is("Shape") || node.is("Size");
 bool product_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
   const ir::Node& node = call.node;
   const bool integer = node.is("MatMulInteger");
-  if (!integer && !node.is("MatMul") && !node.is("Gemm")) return false;
+  const bool scaled = node.is("MatMulIntegerToFloat", "com.microsoft") ||
+                      node.is("DynamicQuantizeMatMul", "com.microsoft");
+  if (!integer && !scaled && !node.is("MatMul") && !node.is("Gemm")) return false;
   const Tensor &a = call.input(0), &b = call.input(1);
   if (a.rank() < 2 || b.rank() != 2) return false;
   const bool trans_a = node.attributes.int_or("transA", 0) != 0;
@@ -75,7 +77,8 @@ bool product_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
   if (trans_a) std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
   if (shape.back() != b.dim(trans_b ? 1 : 0)) call.fail("the factors of a product do not fit");
   shape.back() = b.dim(trans_b ? 0 : 1);
-  Tensor out(integer ? DType::kInt32 : a.dtype(), std::move(shape));
+  const DType dtype = integer ? DType::kInt32 : scaled ? DType::kFloat32 : a.dtype();
+  Tensor out(dtype, std::move(shape));
   std::fill_n(out.mutable_bytes(), out.byte_size(), std::byte{0});
   outputs.push_back(std::move(out));
   return true;
