@@ -1,0 +1,111 @@
+"""compare on tiny models: the figures against eval and embed, which have oracles of their own."""
+import json, math, os, random, unittest
+from html.parser import HTMLParser
+
+from support import embedder, main, octavo, path, read_npy
+
+
+def dataset():
+    """A BEIR directory of random words."""
+    folder = path("beir")
+    if os.path.isdir(folder):
+        return folder
+    os.makedirs(os.path.join(folder, "qrels"))
+    words = random.Random(7)
+    text = lambda n: " ".join(words.choice("red green blue cat dog sun moon river stone".split()) for _ in range(n))
+    with open(os.path.join(folder, "corpus.jsonl"), "w") as out:
+        for i in range(40):
+            out.write(json.dumps({"_id": f"d{i}", "title": text(2), "text": text(12)}) + "\n")
+    with open(os.path.join(folder, "queries.jsonl"), "w") as out:
+        for i in range(12):
+            out.write(json.dumps({"_id": f"q{i}", "text": text(5)}) + "\n")
+    with open(os.path.join(folder, "qrels", "test.tsv"), "w") as out:
+        out.write("query-id\tcorpus-id\tscore\n")
+        for i in range(12):
+            for j in words.sample(range(40), 4):
+                out.write(f"q{i}\td{j}\t{words.randint(1, 3)}\n")
+    return folder
+
+
+def compare(*args):
+    done = octavo("compare", *args, "--json")
+    assert done.returncode == 0, done.err
+    return json.loads(done.out)
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+class Compare(unittest.TestCase):
+    def test_quality_is_that_of_eval(self):
+        data = dataset()
+        result = compare(embedder(), embedder(), "--precision", "fp32,int8", "--dataset", data, "--no-speed", "--resamples", "500")
+        baseline, other = result["models"]
+        self.assertEqual((baseline["precision"], other["precision"]), ("fp32", "int8"))
+        for model in (baseline, other):
+            done = octavo("eval", embedder(), "--dataset", data, "--precision", model["precision"], "--json", "--no-cache")
+            found = json.loads(done.out)
+            (part,) = model["datasets"]
+            for metric in ("ndcg_at_10", "map_at_1000", "recall_at_100"):
+                self.assertAlmostEqual(part[metric]["value"], found[metric], places=12)
+                low, high = part[metric]["ci95"]
+                self.assertLessEqual(low, part[metric]["difference"] + 1e-12)
+                self.assertGreaterEqual(high, part[metric]["difference"] - 1e-12)
+                self.assertEqual(part[metric]["better"] + part[metric]["worse"] + part[metric]["equal"], 12)
+        self.assertEqual(baseline["datasets"][0]["ndcg_at_10"]["difference"], 0)
+        self.assertEqual(baseline["datasets"][0]["changed_queries"], [])
+        changed = [abs(q["value"] - q["baseline"]) for q in other["datasets"][0]["changed_queries"]]
+        self.assertEqual(changed, sorted(changed, reverse=True))
+        self.assertGreater(baseline["weights_bytes"], 1000)
+
+    def test_cosines_are_those_of_the_vectors(self):
+        texts = [f"the {word} of the river number {i}" for i, word in enumerate("stone cat dog moon sun".split())]
+        file = path("compare.txt")
+        with open(file, "w") as out:
+            out.write("\n".join(texts) + "\n")
+        other = compare(embedder(), embedder(), "--precision", "fp32,int8", "--texts", file, "--no-speed")["models"][1]
+        rows = []
+        for precision in ("fp32", "int8"):
+            out = path(f"{precision}.npy")
+            octavo("embed", embedder(), file, "-o", out, "--precision", precision)
+            rows.append(read_npy(out))
+        cosines = [cosine(a, b) for a, b in zip(*rows)]
+        self.assertAlmostEqual(other["embeddings"]["mean_cosine"], sum(cosines) / 5, places=6)
+        self.assertAlmostEqual(other["embeddings"]["min_cosine"], min(cosines), places=6)
+        self.assertIn(other["embeddings"]["furthest_text"], texts)
+        error = max(abs(x - y) for a, b in zip(*rows) for x, y in zip(a, b))
+        self.assertAlmostEqual(other["embeddings"]["max_absolute_error"], error, places=6)
+
+    def test_the_report_stands_alone(self):
+        report = path("compare.html")
+        result = compare(embedder(), embedder(), "--names", "first,<second>", "--dataset", dataset(), "--rounds", "6",
+                         "--cases", "1x8,1x16,4x8,8x8", "--report", report)
+        ratios = [s["time_ratio"] for s in result["models"][1]["speed"]]
+        self.assertEqual(len(ratios), 4)
+        self.assertTrue(all(r > 0 for r in ratios))
+        self.assertEqual({s["time_ratio"] for s in result["models"][0]["speed"]}, {1})
+        with open(report) as file:
+            page = file.read()
+        HTMLParser().feed(page)
+        self.assertGreaterEqual(page.count("<svg "), 3)
+        for outside in ("http://", "https://", "<script", "@import", "url("):
+            self.assertNotIn(outside, page.replace("http://www.w3.org/2000/svg", ""))
+        self.assertIn("&lt;second&gt;", page)
+        self.assertNotIn("<second>", page)
+
+    def test_mistakes_are_told(self):
+        for args, code, words in (
+            ([embedder()], 2, "MODELS"),
+            ([embedder(), embedder(), "--no-speed"], 2, "nothing to compare"),
+            ([embedder(), embedder(), "--precision", "fp32,int8,int8"], 2, "--precision"),
+            ([embedder(), path("absent"), "--dataset", dataset()], 3, "absent"),
+            ([embedder(), embedder(), "--cases", "1x8", "--report", path("no/such/folder.html")], 3, "folder"),
+        ):
+            done = octavo("compare", *args)
+            self.assertEqual(done.returncode, code, done.err)
+            self.assertIn(words, done.err)
+
+
+if __name__ == "__main__":
+    main()
