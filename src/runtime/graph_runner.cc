@@ -3,11 +3,32 @@
 #include <algorithm>
 
 #include "octavo/error.h"
+#include "runtime/float_products.h"
+#include "runtime/row_operators.h"
 
 namespace octavo::runtime {
+namespace {
+
+/// int64 as the integer that an input takes, where every value fits.
+Tensor as_input(const Tensor& tensor, std::optional<DType> wanted) {
+  if (tensor.dtype() != DType::kInt64 || wanted != DType::kInt32) return tensor;
+  Tensor out(DType::kInt32, tensor.shape());
+  const auto from = tensor.data<std::int64_t>();
+  const auto to = out.mutable_data<std::int32_t>();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (from[i] != static_cast<std::int32_t>(from[i])) return tensor;
+    to[i] = static_cast<std::int32_t>(from[i]);
+  }
+  return out;
+}
+
+}  // namespace
 
 GraphRunner::GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool)
-    : graph_(std::move(graph)), kernel_(kernels::choose_matmul(isa)), pool_(std::move(pool)) {}
+    : graph_(std::move(graph)),
+      isa_(isa),
+      kernel_(kernels::choose_matmul(isa)),
+      pool_(std::move(pool)) {}
 
 const float* GraphRunner::packed(const Tensor& weight, const ir::Node& node) {
   auto& held = packed_[&node];
@@ -21,8 +42,30 @@ const float* GraphRunner::packed(const Tensor& weight, const ir::Node& node) {
   return reinterpret_cast<const float*>(held->data());
 }
 
+const IntegerMatrix* GraphRunner::integer_matrix(const ops::OpCall& call) {
+  std::size_t weight = 0;
+  if (!is_integer_product(call.node, weight)) return nullptr;
+  const Tensor* matrix = call.optional(weight);
+  if (matrix == nullptr || graph_.constant(call.node.inputs[weight]) == nullptr ||
+      matrix->rank() != 2 || matrix->elements() == 0 ||
+      (matrix->dtype() != DType::kUint8 && matrix->dtype() != DType::kInt8)) {
+    return nullptr;
+  }
+  auto& held = integers_[&call.node];
+  if (held == nullptr) {
+    held = std::make_unique<IntegerMatrix>(*matrix,
+                                           kernels::choose_gemm(kernels::GemmType::kInt8, isa_));
+  }
+  return held.get();
+}
+
 bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outputs) {
-  // Only products with a constant float matrix: the rest is small.
+  // Products and what works on rows: the rest is small.
+  if (run_rows(call, isa_, *pool_, outputs)) return true;
+  if (const IntegerMatrix* matrix = integer_matrix(call)) {
+    return multiply_integers(call, *matrix, *pool_, outputs);
+  }
+  if (multiply_stacks(call, kernel_, *pool_, outputs)) return true;
   if (!call.node.is("MatMul") || call.inputs.size() != 2 || call.inputs[0] == nullptr ||
       call.inputs[1] == nullptr) {
     return false;
@@ -64,7 +107,7 @@ std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds,
                                                 .place = "input '" + name + "'",
                                                 .fix = "give a tensor of this name"});
     }
-    by_id.emplace(input, it->second);
+    by_id.emplace(input, as_input(it->second, graph_.value(input).dtype));
   }
   for (const auto& [name, tensor] : feeds) {
     if (graph_.find_input(name) == ir::kNoValue) {

@@ -1,5 +1,5 @@
 // Runs a graph that has no packed plan, node by node on padded tensors, with the reference
-// operators and fast matrix products.
+// operators and faster kernels for products and for what works on rows.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include "ir/graph.h"
 #include "kernels/matmul/matmul.h"
 #include "ops/evaluate.h"
+#include "runtime/integer_products.h"
 
 namespace octavo::runtime {
 
@@ -23,8 +24,9 @@ class GraphRunner {
   /// Sees every value that a node makes, in the order of execution.
   using Tap = std::function<void(ir::ValueId, const Tensor&)>;
 
-  /// Feeds by input name; an input of the graph that is missing, or a name it does not have, is
-  /// Error(kInvalidArgument). Outputs in the order of graph().outputs().
+  /// Feeds by input name, integers as int64 whatever integer the graph takes; an input of the graph
+  /// that is missing, or a name it does not have, is Error(kInvalidArgument). Outputs in the order
+  /// of graph().outputs().
   std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, const Tap& tap = {});
 
   const ir::Graph& graph() const { return graph_; }
@@ -33,10 +35,14 @@ class GraphRunner {
   bool accelerate(const ops::OpCall& call, std::vector<Tensor>& outputs);
   const float* packed(const Tensor& weight, const ir::Node& node);
 
+  const IntegerMatrix* integer_matrix(const ops::OpCall& call);
+
   ir::Graph graph_;
+  IsaMask isa_;
   const kernels::MatmulKernel& kernel_;
   std::shared_ptr<ThreadPool> pool_;
   std::map<const ir::Node*, std::unique_ptr<Buffer>> packed_;
+  std::map<const ir::Node*, std::unique_ptr<IntegerMatrix>> integers_;
 };
 
 }  // namespace octavo::runtime
