@@ -3,8 +3,12 @@
 #include "octavo/tokenizer.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
 
 #include "tokenizer/state.h"
+#include "tokenizer/token_table.h"
 #include "tokenizer/unicode.h"
 
 namespace octavo {
@@ -16,6 +20,48 @@ namespace {
 
 constexpr std::size_t kLongestText = std::size_t{256} << 20;
 constexpr std::size_t kNoLimit = SIZE_MAX;
+
+// Words repeat, and a model looks at nothing but the word: the ids of a short one are copied from
+// where it stood before.
+class WordMemo {
+ public:
+  static constexpr std::size_t kFewWords = 32;  // of which none is worth remembering
+
+  /// All words lie in `text` from one call to the next, and `ids` only grows.
+  template <typename Encode>
+  void encode(std::string_view word, std::vector<std::int32_t>& ids, Encode&& encode_word) {
+    if (word.size() < 2 || word.size() > kLongest) return encode_word();
+    Entry& entry = entries_[hash(word) >> (64 - kBits)];
+    if (entry.word == word) {
+      const std::size_t from = entry.begin, to = ids.size();
+      ids.resize(to + entry.count);
+      std::copy_n(ids.begin() + static_cast<std::ptrdiff_t>(from), entry.count,
+                  ids.begin() + static_cast<std::ptrdiff_t>(to));
+      return;
+    }
+    const std::size_t begin = ids.size();
+    encode_word();
+    entry = {word, begin, ids.size() - begin};
+  }
+
+ private:
+  static constexpr std::size_t kLongest = 32;
+  static constexpr int kBits = 8;
+  struct Entry {
+    std::string_view word;
+    std::size_t begin = 0, count = 0;
+  };
+  static std::uint64_t hash(std::string_view word) {
+    std::uint64_t out = word.size();
+    for (std::size_t at = 0; at < word.size(); at += sizeof out) {
+      std::uint64_t part = 0;
+      std::memcpy(&part, word.data() + at, std::min(sizeof part, word.size() - at));
+      out = tokenizer::mix64(out ^ part);
+    }
+    return out;
+  }
+  std::array<Entry, std::size_t{1} << kBits> entries_{};
+};
 
 }  // namespace
 
@@ -72,8 +118,12 @@ void Tokenizer::State::encode_plain(std::string_view plain, bool at_start, std::
     pieces.pieces.assign(
         1, {0, static_cast<std::uint32_t>(pieces.text.size()), text.at_start && match.begin == 0});
     if (pre_tokenizer) pre_tokenizer->apply(pieces);
+    std::optional<WordMemo> memo;
+    if (pieces.pieces.size() > WordMemo::kFewWords) memo.emplace();
     for (const tokenizer::Piece& piece : pieces.pieces) {
-      model->encode(pieces.view(piece), ids);
+      const std::string_view word = pieces.view(piece);
+      const auto encode_word = [&] { model->encode(word, ids); };
+      memo ? memo->encode(word, ids, encode_word) : encode_word();
       if (ids.size() > limit) return;
     }
   }

@@ -47,6 +47,28 @@ TEST(Goldens, SentencePieceBpe) {
   expect_goldens(tokenizer, "bpe-sentencepiece");
 }
 
+// A word gives the same ids whatever stood before it, and however often.
+TEST(Tokenizer, RepeatedWordsAreLikeSingleOnes) {
+  std::vector<std::string> words;
+  for (int i = 0; i < 2000; ++i) {
+    std::string word = i % 3 == 0 ? "repeat" : i % 3 == 1 ? "\u0635\u0644\u0649" : "x";
+    for (int n = i * i % 601; n > 0; n /= 7) word += static_cast<char>('a' + n % 26);
+    if (i % 97 == 0) word += std::string(40, 'q');
+    words.push_back(word);
+  }
+  for (const char* name : {"unigram-sentencepiece", "bpe-sentencepiece"}) {
+    const Tokenizer tokenizer = Tokenizer::load(kData + name);
+    std::string text;
+    std::vector<std::int32_t> expected;
+    for (const std::string& word : words) {
+      text += (text.empty() ? "" : " ") + word;
+      const auto one = tokenizer.encode(word, {.add_special_tokens = false}).ids;
+      expected.insert(expected.end(), one.begin(), one.end());
+    }
+    EXPECT_EQ(tokenizer.encode(text, {.add_special_tokens = false}).ids, expected) << name;
+  }
+}
+
 // A WordPiece tokenizer with the components of BERT.
 std::string bert_json(const std::string& extra = "") {
   return R"({"version": "1.0", "truncation": {"max_length": 128, "strategy": "LongestFirst", "stride": 0},

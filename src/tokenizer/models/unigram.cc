@@ -2,6 +2,7 @@
 // (Viterbi); runs of unknown characters become one token. Time is linear in the text, times the
 // length of the longest token.
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "tokenizer/byte_trie.h"
@@ -56,9 +57,15 @@ class Unigram : public Model {
   std::size_t size() const override { return tokens_; }
 
   void encode(std::string_view text, std::vector<std::int32_t>& ids) const override {
-    Node few[kFew];
-    std::vector<Node> many(text.size() < kFew ? 0 : text.size() + 1);
-    Node* best = text.size() < kFew ? few : many.data();
+    std::array<Node, kFew> few;  // most words are short: only what is used is filled
+    std::vector<Node> many;
+    Node* best = few.data();
+    if (text.size() < kFew) {
+      std::fill_n(best, text.size() + 1, kUnreached);
+    } else {
+      many.assign(text.size() + 1, kUnreached);
+      best = many.data();
+    }
     for (std::size_t at = 0; at < text.size();) {
       const double here = best[at].score;
       const auto lead = static_cast<unsigned char>(text[at]);
@@ -104,10 +111,11 @@ class Unigram : public Model {
   static constexpr std::uint32_t kNever = 0xffffffff;
   static constexpr std::size_t kFew = 128;  // bytes of a word whose lattice lies on the stack
   struct Node {
-    double score = 0;  // of the best path that ends here
-    std::uint32_t start = kNever;
-    std::int32_t id = 0;
+    double score;  // of the best path that ends here
+    std::uint32_t start;
+    std::int32_t id;
   };
+  static constexpr Node kUnreached{0, kNever, 0};
 
   // Appends in reverse order.
   void push_unknown(std::string_view text, std::vector<std::int32_t>& ids) const {
