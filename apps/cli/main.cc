@@ -1,5 +1,7 @@
 // octavo's command line: picks the verb, reads the environment, and turns every failure into one
 // message and one exit code: 0 ok, 1 failed, 2 usage, 3 not found, 130 interrupted.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <new>
@@ -38,6 +40,15 @@ std::string command_line(const std::vector<std::string>& arguments) {
     out += "'";
   }
   return out;
+}
+
+/// Verbs that write models map what they read: a file cut off meanwhile has no bytes to give.
+extern "C" void explain_shrunken_file(int) {
+  static constexpr char kText[] =
+      "octavo: error: a file of the model was cut off while it was read\n"
+      "  fix: run again once nothing writes to the model\n";
+  static_cast<void>(!::write(STDERR_FILENO, kText, sizeof kText - 1));
+  ::_exit(1);
 }
 
 int exit_code(ErrorCode code) {
@@ -130,6 +141,7 @@ int guarded_main(std::vector<std::string> arguments) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGBUS, octavo::cli::explain_shrunken_file);
   octavo::cli::install_interrupt_handler();
   return octavo::cli::guarded_main({argv + (argc > 0 ? 1 : 0), argv + argc});
 }

@@ -1,7 +1,9 @@
 #include "base/buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -31,12 +33,25 @@ Buffer::Buffer(std::size_t size) : size_(size) {
   if (size >= kHugePage) ::madvise(data_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
 
-Buffer::Buffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
-    : data_(const_cast<std::byte*>(bytes.data())), size_(bytes.size()), owner_(std::move(owner)) {}
+Buffer::Buffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+               bool mapped_file)
+    : data_(const_cast<std::byte*>(bytes.data())),
+      size_(bytes.size()),
+      owner_(std::move(owner)),
+      mapped_file_(mapped_file) {}
 
 std::shared_ptr<const Buffer> Buffer::view(std::span<const std::byte> bytes,
-                                           std::shared_ptr<const void> owner) {
-  return std::shared_ptr<const Buffer>(new Buffer(bytes, std::move(owner)));
+                                           std::shared_ptr<const void> owner, bool mapped_file) {
+  return std::shared_ptr<const Buffer>(new Buffer(bytes, std::move(owner), mapped_file));
+}
+
+void Buffer::release(std::size_t offset, std::size_t size) const {
+  if (!mapped_file_ || offset > size_ || size > size_ - offset) return;
+  // Whole pages alone: neighbours may be in use, and would only come back more slowly.
+  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(data_) + offset;
+  const std::uintptr_t from = (begin + page - 1) / page * page, to = (begin + size) / page * page;
+  if (to > from) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
 }
 
 Buffer::~Buffer() {

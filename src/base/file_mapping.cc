@@ -102,6 +102,19 @@ void FileMapping::release(std::size_t offset, std::size_t size) const {
   ::madvise(const_cast<std::byte*>(data_) + offset, size, MADV_DONTNEED);
 }
 
+std::shared_ptr<const Buffer> map_file(const FileDescriptor& file, const std::string& path) {
+  const std::size_t size = file_size(file, path);
+  if (size == 0) return std::make_shared<Buffer>(0);
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (data == MAP_FAILED) {
+    throw Error(
+        ErrorCode::kIo,
+        {.message = "cannot map the file: " + std::system_category().message(errno), .file = path});
+  }
+  const std::shared_ptr<const void> owner(data, [size](void* d) { ::munmap(d, size); });
+  return Buffer::view({static_cast<const std::byte*>(data), size}, owner, true);
+}
+
 void drop_from_cache(const FileDescriptor& file, std::size_t offset, std::size_t size) {
   ::posix_fadvise(file.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
                   POSIX_FADV_DONTNEED);

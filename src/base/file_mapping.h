@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/buffer.h"
 #include "base/file.h"
 
 namespace octavo {
@@ -35,6 +36,14 @@ class FileMapping {
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+/// How the bytes of a file come: read into memory, or mapped. A mapping costs memory only for what
+/// is touched and not released, but a file that is cut off meanwhile ends the process (SIGBUS): for
+/// tools that go through large files once, not for what serves.
+enum class FileAccess { kCopy, kMap };
+
+/// The whole file as kMap says. Throws Error(kIo).
+std::shared_ptr<const Buffer> map_file(const FileDescriptor& file, const std::string& path);
 
 /// Lets the kernel forget its copy of a synced file's bytes: the next load() then reads them into
 /// huge pages.

@@ -72,5 +72,36 @@ TEST_F(Mapping, AViewLivesAsLongAsItsOwner) {
   EXPECT_EQ(watch.use_count(), 1);
 }
 
+std::size_t resident_file_bytes() {
+  std::ifstream status("/proc/self/smaps_rollup");
+  std::size_t rss = 0;
+  for (std::string word; status >> word;) {
+    if (word == "Rss:") status >> rss;
+  }
+  return rss * 1024;
+}
+
+TEST_F(Mapping, AMappedBufferGivesMemoryBackAndReadsTheSameAgain) {
+  constexpr std::size_t kSize = std::size_t{64} << 20;
+  const std::string text = write(kSize);
+  const auto buffer = map_file(open_file(path_), path_);
+  ASSERT_EQ(buffer->size(), kSize);
+  const std::size_t before = resident_file_bytes();
+  EXPECT_TRUE(std::equal(text.begin(), text.end(), reinterpret_cast<const char*>(buffer->data())));
+  EXPECT_GE(resident_file_bytes(), before + kSize / 2);
+  buffer->release(100, kSize - 100);
+  EXPECT_LE(resident_file_bytes(), before + kSize / 8);
+  buffer->release(kSize, 1);  // out of range: nothing
+  EXPECT_TRUE(std::equal(text.begin(), text.end(), reinterpret_cast<const char*>(buffer->data())));
+}
+
+TEST(Buffers, OfTheirOwnKeepTheirBytesWhenReleased) {
+  Buffer buffer(1 << 20);
+  for (std::byte& b : buffer.bytes()) b = std::byte{7};
+  buffer.release(0, buffer.size());
+  EXPECT_TRUE(std::all_of(buffer.bytes().begin(), buffer.bytes().end(),
+                          [](std::byte b) { return b == std::byte{7}; }));
+}
+
 }  // namespace
 }  // namespace octavo

@@ -126,6 +126,7 @@ void Emitter::emit(Emitter& out, const OnnxTensor& tensor) {
     }
   }
   out.bytes(9, {reinterpret_cast<const char*>(tensor.tensor.bytes()), tensor.tensor.byte_size()});
+  if (out.out_ != nullptr) tensor.tensor.release();
 }
 
 void Emitter::emit(Emitter& out, const OnnxValueInfo& info) {
@@ -255,6 +256,7 @@ void write_data(const OnnxModel& model, const ExternalData& external, std::ostre
     const std::size_t bytes = tensor.tensor.byte_size();
     out.write(reinterpret_cast<const char*>(tensor.tensor.bytes()),
               static_cast<std::streamsize>(bytes));
+    tensor.tensor.release();
     written = at->second + bytes;
   }
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/byte_reader.h"
+#include "base/file_mapping.h"
 #include "base/json.h"
 #include "base/memory_budget.h"
 
@@ -268,6 +269,8 @@ SafetensorsFile::SafetensorsFile(FileDescriptor file, std::string path, Safetens
             [&](auto a, auto b) { return header_.tensors[a].name < header_.tensors[b].name; });
 }
 
+void SafetensorsFile::map() { mapped_ = map_file(file_, path_); }
+
 const TensorInfo* SafetensorsFile::find(std::string_view name) const {
   const auto it =
       std::lower_bound(by_name_.begin(), by_name_.end(), name,
@@ -287,6 +290,12 @@ Tensor SafetensorsFile::read(std::string_view name) const {
   return with_frame(
       [&] { return "reading tensor '" + std::string(name) + "'"; },
       [&] {
+        // A view cannot turn bytes into bools, and a file that is shorter by now is for
+        // read_range().
+        if (mapped_ != nullptr && info->dtype != DType::kBool &&
+            header_.data_start + info->end <= mapped_->size()) {
+          return Tensor(info->dtype, info->shape, mapped_, header_.data_start + info->begin);
+        }
         auto bytes =
             read_range(file_, path_, header_.data_start + info->begin, info->end - info->begin);
         if (info->dtype == DType::kBool) {  // any byte but 0 counts as true; C++ knows 0 and 1 only

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,14 +50,17 @@ class SafetensorsFile {
 
   /// Nothing (nullptr) when there is no such tensor; valid while this object lives.
   const TensorInfo* find(std::string_view name) const;
-  /// A copy of the tensor's bytes; nothing depends on the file afterwards. Throws Error(kNotFound)
-  /// for an unknown name.
+  /// Tensors are views of the mapped file from now on, which they keep alive.
+  void map();
+  /// A copy of the tensor's bytes; nothing depends on the file afterwards, unless map() was called.
+  /// Throws Error(kNotFound) for an unknown name.
   Tensor read(std::string_view name) const;
 
  private:
   SafetensorsFile(FileDescriptor file, std::string path, SafetensorsHeader header);
 
   FileDescriptor file_;
+  std::shared_ptr<const Buffer> mapped_;
   std::string path_;
   SafetensorsHeader header_;
   std::vector<std::uint32_t> by_name_;

@@ -166,5 +166,20 @@ TEST_F(SafetensorsTest, RewritesTheGoldenModelsByteForByte) {
   EXPECT_GE(files, 6);
 }
 
+TEST_F(SafetensorsTest, MappedTensorsAreThoseThatAreRead) {
+  std::vector<NamedTensor> tensors;
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBool, DType::kInt64}) {
+    tensors.push_back({std::string(dtype_name(dtype)), bytes_of(dtype, {3, 5})});
+  }
+  write_safetensors(path("mapped.safetensors"), tensors, {});
+  TensorSource source = TensorSource::open_file(path("mapped.safetensors"));
+  source.map();
+  for (const NamedTensor& tensor : tensors) {
+    const Tensor mapped = source.read(tensor.name);
+    mapped.release();
+    EXPECT_TRUE(identical(mapped, tensor.tensor)) << tensor.name;
+  }
+}
+
 }  // namespace
 }  // namespace octavo::formats

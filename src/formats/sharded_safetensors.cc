@@ -122,6 +122,10 @@ const TensorSource::Entry& TensorSource::entry(std::string_view name) const {
 
 const TensorInfo& TensorSource::info(std::string_view name) const { return *entry(name).info; }
 
+void TensorSource::map() {
+  for (const auto& file : files_) file->map();
+}
+
 Tensor TensorSource::read(std::string_view name) const { return entry(name).file->read(name); }
 
 std::vector<std::string> TensorSource::names() const {

@@ -28,7 +28,9 @@ class TensorSource {
   bool has(std::string_view name) const { return tensors_.contains(name); }
   /// Throws Error(kNotFound) for an unknown name.
   const TensorInfo& info(std::string_view name) const;
-  /// A copy that does not depend on the files.
+  /// What read() gives are views of the mapped files from now on.
+  void map();
+  /// A copy that does not depend on the files, unless map() was called.
   Tensor read(std::string_view name) const;
   /// The file that holds a tensor; for messages.
   const std::string& file_of(std::string_view name) const;

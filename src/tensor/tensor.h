@@ -61,6 +61,9 @@ class Tensor {
     return {reinterpret_cast<T*>(mutable_bytes()), elements_};
   }
 
+  /// For a tensor in a mapped file: its memory may go until its bytes are read again.
+  void release() const { storage_->release(offset_in_storage(), byte_size()); }
+
   /// The same storage under another shape of as many elements.
   Tensor reshaped(Shape shape) const;
   /// The same values; a copy where they are a part of larger storage, which would live as long.
@@ -71,6 +74,10 @@ class Tensor {
   std::vector<std::int64_t> to_int64s() const;
 
  private:
+  std::size_t offset_in_storage() const {
+    return static_cast<std::size_t>(data_ - storage_->data());
+  }
+
   DType dtype_;
   Shape shape_;
   std::size_t elements_;
