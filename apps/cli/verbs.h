@@ -12,6 +12,7 @@ void define_embed(Command& command, Context& context);
 void define_eval(Command& command, Context& context);
 void define_inspect(Command& command, Context& context);
 void define_profile(Command& command, Context& context);
+void define_quantize(Command& command, Context& context);
 void define_rerank(Command& command, Context& context);
 void define_run(Command& command, Context& context);
 void define_search(Command& command, Context& context);

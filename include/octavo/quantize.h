@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/embedder.h"
+
 namespace octavo {
 
 enum class QuantizeMode : std::uint8_t {
@@ -93,5 +95,84 @@ std::vector<std::string> quantize_presets();
 void check_quantize_options(const QuantizeOptions& options);
 
 const std::vector<std::string>& default_float16_blocked_ops();
+
+/// Texts that static quantisation finds the ranges of activations with.
+struct CalibrationOptions {
+  /// Text or JSONL, a text a line, or the directory of a BEIR corpus.
+  std::vector<std::string> files{};
+  std::string method = "minmax";     // "minmax", "moving_average", "percentile", "entropy"
+  std::optional<double> percentile;  // what "percentile" keeps; 99.999 without
+  std::size_t samples = 512;         // at most; spread evenly over the texts
+  std::size_t max_length = 256;      // tokens of a text at most
+  std::string tokenizer{};           // where it does not lie beside the model
+  std::string cache{};               // a file that keeps the state; empty: none
+  /// Texts done, texts in all, tokens done; false stops with Error(kCancelled).
+  std::function<bool(std::size_t, std::size_t, std::size_t)> progress{};
+};
+
+/// One product of a model, quantised alone, against the float model.
+struct LayerSensitivity {
+  std::string node;
+  double cosine = 1;   // of the output rows, mean
+  double sqnr_db = 0;  // 20 log10(|x| / |x - y|) of the output
+};
+
+/// One evaluation of the quality gate.
+struct QualityStep {
+  std::size_t excluded = 0;  // of the worst layers, left in float
+  double score = 0, loss = 0;
+};
+
+struct QuantizeModelOptions {
+  QuantizeOptions scheme{};
+  /// The optimiser's level before quantising: 0, 1, 2 or 99.
+  int level = 0;
+  CalibrationOptions calibration{};
+  std::int64_t opset = 0;                // 0: 17, or 21 where the format needs it
+  std::string file_name = "model.onnx";  // relative to the output directory
+  bool force = false;                    // write into a directory that holds files
+  bool external_data = false;
+  int threads = 0;             // of calibration; 0: every core
+  std::string isa = "native";  // of calibration
+
+  /// SmoothQuant before anything else: its alpha in [0, 1], or the best of 0, 0.1 ... 1 by what a
+  /// few of the texts give. Needs calibration texts, as the next two do.
+  std::optional<double> smooth_alpha{};
+  bool smooth_search = false;
+  bool sensitivity = false;  // measure what each product costs alone
+  /// The quality gate: the worst products stay float until `score` loses at most this share of what
+  /// the float model has (0.005: 0.5 %).
+  std::optional<double> max_loss{};
+  std::function<double(Embedder&)> score{};  // larger is better: NDCG@10 on a data set
+  EmbedderOptions embedder{};                // of the models that are scored; runtime is not read
+  /// Progress of "alphas", "layers" and "evaluations" (of which nobody knows how many there will
+  /// be: 0 in all); false stops with Error(kCancelled).
+  std::function<bool(std::string_view stage, std::size_t done, std::size_t total)> study_progress{};
+};
+
+struct QuantizeResult {
+  std::string path;                         // of the model that was written
+  std::vector<std::string> files;           // all that were written, relative to the directory
+  std::size_t source_bytes = 0, bytes = 0;  // of the weights' files, before and after
+  std::vector<QuantizedNode> nodes;
+  std::size_t quantized = 0;  // of them
+  std::int64_t opset = 0;
+  std::size_t calibration_samples = 0, calibration_tokens = 0;
+  std::size_t calibration_resumed = 0;  // samples that the cache knew
+
+  std::optional<double> smooth_alpha{};         // that was used
+  std::size_t smoothed = 0;                     // activations
+  std::size_t smoothed_folded = 0;              // of them, by the normalisation that makes them
+  std::vector<LayerSensitivity> sensitivity{};  // the worst first
+  std::vector<std::string> gate_excluded{};     // by the quality gate, the worst first
+  std::vector<QualityStep> gate_steps{};
+  double baseline_score = 0, score = 0, loss = 0;  // with a gate; loss as a share of the baseline
+};
+
+/// Writes `model` quantised into `directory`, with its tokenizer and config files. Error as
+/// Model::load(), check_quantize_options() and optimize_model(); kInvalidArgument for calibration
+/// texts that are missing or too few, kUnsupported for a model that is quantised already.
+QuantizeResult quantize_model(const std::string& model, const std::string& directory,
+                              const QuantizeModelOptions& options = {});
 
 }  // namespace octavo

@@ -1,0 +1,285 @@
+// octavo quantize: a model in fewer bits, as an ONNX file.
+#include "octavo/quantize.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "flags.h"
+#include "format.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "verbs.h"
+
+namespace octavo::cli {
+namespace {
+
+struct QuantizeCommand {
+  explicit QuantizeCommand(Context& the_context) : context(the_context) {}
+
+  Context& context;
+  std::string model, directory, layout = "plain";
+  std::optional<int> level;
+  std::optional<std::string> mode, format, weight_type, activation_type, preset, alias, tables;
+  std::optional<bool> per_channel, reduce_range, symmetric, activation_symmetric;
+  std::optional<std::vector<std::string>> keep_float;
+  bool explain = false;
+  QuantizeModelOptions options{};
+
+  void run() {
+    choose();
+    QuantizeResult result;
+    {
+      Interruptible guard;
+      Progress progress(context.console);
+      options.calibration.progress = [&](std::size_t done, std::size_t total, std::size_t tokens) {
+        return progress.update(
+            "calibration texts", done, tokens,
+            total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total));
+      };
+      result = quantize_model(model, directory, options);
+    }
+    if (context.console.json) return context.console.print_json(to_json(result));
+    print_text(result);
+  }
+
+  /// Presets and aliases first, so that what was said beside them holds.
+  void choose() {
+    QuantizeOptions& s = options.scheme;
+    if (mode) s.mode = parse_quantize_mode(*mode);
+    if (preset) {
+      if (!mode) s.mode = QuantizeMode::kDynamic;
+      apply_quantize_preset(s, *preset);
+    }
+    if (alias) apply_alias(s);
+    if (format) s.format = parse_quantize_format(*format);
+    if (weight_type) s.weight_type = parse_quantized_type(*weight_type);
+    if (activation_type) s.activation_type = parse_quantized_type(*activation_type);
+    if (tables) s.tables = parse_quantized_tables(*tables);
+    if (per_channel) s.per_channel = *per_channel;
+    if (reduce_range) s.reduce_range = *reduce_range;
+    if (symmetric) s.weight_symmetric = symmetric;
+    if (activation_symmetric) s.activation_symmetric = *activation_symmetric;
+    s.blocked_ops = keep_float;
+    options.level = level.value_or(alias ? 1 : 0);
+    if (layout == "onnx-convert") {
+      const std::string kind = alias ? *alias : std::string(quantize_mode_name(s.mode));
+      options.file_name = fmt::format("onnx/model_opt{}_{}.onnx", options.level, kind);
+    }
+  }
+
+  /// What onnx-convert means by --quantize.
+  void apply_alias(QuantizeOptions& s) const {
+    if (mode || preset) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "--quantize says the mode already",
+                   .found = mode ? "--mode beside it" : "--preset beside it",
+                   .fix = "leave one of them out"});
+    }
+    s.mode = *alias == "Float16"       ? QuantizeMode::kFloat16
+             : *alias == "QInt8Static" ? QuantizeMode::kStatic
+                                       : QuantizeMode::kDynamic;
+    if (s.mode == QuantizeMode::kFloat16) return;
+    s.weight_type = *alias == "QUInt8" ? QuantizedType::kUInt8 : QuantizedType::kInt8;
+    if (s.mode == QuantizeMode::kStatic) s.activation_type = QuantizedType::kInt8;
+    s.per_channel = s.reduce_range = true;
+  }
+
+  Json to_json(const QuantizeResult& result) const {
+    Json nodes = Json::array();
+    for (const QuantizedNode& node : result.nodes) {
+      nodes.push_back({{"name", node.name},
+                       {"op", node.op},
+                       {"quantized", node.quantized},
+                       {"note", node.note}});
+    }
+    return {{"path", result.path},
+            {"mode", quantize_mode_name(options.scheme.mode)},
+            {"format", quantize_format_name(options.scheme.format)},
+            {"level", options.level},
+            {"opset", result.opset},
+            {"files", result.files},
+            {"source_bytes", result.source_bytes},
+            {"bytes", result.bytes},
+            {"quantized", result.quantized},
+            {"calibration_samples", result.calibration_samples},
+            {"calibration_tokens", result.calibration_tokens},
+            {"nodes", std::move(nodes)}};
+  }
+
+  void print_text(const QuantizeResult& result) const {
+    std::ostream& out = context.console.out();
+    const double share = result.source_bytes == 0 ? 1.0
+                                                  : static_cast<double>(result.bytes) /
+                                                        static_cast<double>(result.source_bytes);
+    out << context.console.strong(result.path) << '\n'
+        << fmt::format("  {}, level {}, opset {}: {} became {} ({:.0f} %)\n",
+                       quantize_mode_name(options.scheme.mode), options.level, result.opset,
+                       bytes_text(result.source_bytes), bytes_text(result.bytes), share * 100);
+    if (result.calibration_samples != 0) {
+      out << fmt::format("  ranges from {}, {}\n", plural(result.calibration_samples, "text"),
+                         plural(result.calibration_tokens, "token"));
+    }
+    out << '\n';
+    std::map<std::pair<std::string, std::string>, std::size_t> kinds;
+    for (const QuantizedNode& node : result.nodes) ++kinds[{node.op, note_of(node)}];
+    Table table({"  op", "nodes", "became"});
+    for (const auto& [kind, count] : kinds)
+      table.add({"  " + kind.first, std::to_string(count), kind.second});
+    out << context.console.strong("Nodes with weights") << '\n' << table.text();
+    if (!explain) return;
+    out << '\n' << context.console.strong("Each") << '\n';
+    for (const QuantizedNode& node : result.nodes)
+      out << fmt::format("  {} ({}): {}\n", node.name, node.op, note_of(node));
+  }
+
+  static std::string note_of(const QuantizedNode& node) {
+    return node.quantized ? node.note : "left as it was: " + node.note;
+  }
+};
+
+constexpr const char* kScheme = "Scheme";
+constexpr const char* kCalibration = "Static calibration";
+
+template <typename T>
+CLI::Option* optional_flag(CLI::App& app, const std::string& name, std::optional<T>& target,
+                           const std::string& help, const char* group) {
+  return app
+      .add_option_function<T>(
+          name, [&target](const T& value) { target = value; }, help)
+      ->group(group);
+}
+
+CLI::Option* truth_flag(CLI::App& app, const std::string& names, std::optional<bool>& target,
+                        const std::string& help) {
+  return app
+      .add_flag_function(
+          names, [&target](std::int64_t value) { target = value > 0; }, help)
+      ->group(kScheme);
+}
+
+void define_scheme(CLI::App& app, QuantizeCommand& self) {
+  QuantizeOptions& s = self.options.scheme;
+  optional_flag(app, "--mode", self.mode,
+                "octavo (int8, a scale a token row), dynamic, static, float16, bfloat16; int8, "
+                "int4: weights alone (octavo)",
+                kScheme)
+      ->type_name("M");
+  optional_flag(app, "--preset", self.preset, "arm64, avx2, avx512, avx512_vnni or amx", kScheme)
+      ->type_name("CPU");
+  optional_flag(app, "--format", self.format, "QOperator or QDQ", kScheme)->type_name("F");
+  optional_flag(app, "--weight-type", self.weight_type, "QInt8 or QUInt8", kScheme)->type_name("T");
+  optional_flag(app, "--activation-type", self.activation_type, "QUInt8 or QInt8", kScheme)
+      ->type_name("T");
+  truth_flag(app, "--per-channel,--per_channel,!--no-per-channel,!--no_per_channel",
+             self.per_channel, "a scale an output channel");
+  truth_flag(app, "--reduce-range,--reduce_range,!--no-reduce-range,!--no_reduce_range",
+             self.reduce_range, "7 bits of weights, for CPUs without VNNI");
+  truth_flag(app, "--symmetric,!--asymmetric", self.symmetric, "weights around zero, or not");
+  truth_flag(app, "--activation-symmetric", self.activation_symmetric, "activations around zero");
+  app.add_flag("--quantize-outputs", s.quantize_outputs, "static QDQ: round products' outputs too")
+      ->group(kScheme);
+  optional_flag(app, "--tables", self.tables, "embedding tables: rows, tensor or float", kScheme)
+      ->type_name("T");
+  app.add_option("--block-size", s.block_size, "weights alone: 16 to 256 (32)")
+      ->type_name("N")
+      ->group(kScheme);
+  app.add_option("--accuracy-level", s.accuracy_level, "of MatMulNBits, 0 to 4")
+      ->type_name("N")
+      ->group(kScheme);
+  app.add_flag("--keep-io-types,!--no-keep-io-types", s.keep_io_types,
+               "float16: inputs and outputs stay float32 (so by default)")
+      ->group(kScheme);
+  app.add_option_function<std::vector<std::string>>(
+         "--keep-float", [&self](const auto& ops) { self.keep_float = ops; },
+         "float16: operators that stay float32")
+      ->delimiter(',')
+      ->type_name("OP[,OP]")
+      ->group(kScheme);
+  app.add_option("--exclude", s.exclude, "nodes to leave as they are, by name or glob")
+      ->delimiter(',')
+      ->type_name("NAME")
+      ->group(kScheme);
+  app.add_option("--exclude-op", s.exclude_ops, "operator types to leave as they are")
+      ->delimiter(',')
+      ->type_name("OP")
+      ->group(kScheme);
+}
+
+void define_calibration(CLI::App& app, CalibrationOptions& calibration) {
+  app.add_option("--calibration", calibration.files, "texts: lines, JSONL or a BEIR directory")
+      ->type_name("FILE")
+      ->group(kCalibration);
+  app.add_option("--calibration-method", calibration.method,
+                 "minmax, moving_average, percentile or entropy")
+      ->type_name("M")
+      ->capture_default_str()
+      ->group(kCalibration);
+  app.add_option_function<double>(
+         "--percentile", [&calibration](double value) { calibration.percentile = value; },
+         "what percentile keeps (99.999)")
+      ->type_name("P")
+      ->group(kCalibration);
+  app.add_option("--calibration-samples", calibration.samples, "texts at most")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kCalibration);
+  app.add_option("--max-length", calibration.max_length, "tokens of a text at most")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kCalibration);
+  app.add_option("--tokenizer", calibration.tokenizer, "where it is not beside the model")
+      ->type_name("FILE")
+      ->group(kCalibration);
+  app.add_option("--calibration-cache", calibration.cache, "keeps the state, to go on later")
+      ->type_name("FILE")
+      ->group(kCalibration);
+}
+
+}  // namespace
+
+void define_quantize(Command& command, Context& context) {
+  const auto self = std::make_shared<QuantizeCommand>(context);
+  self->options.isa = context.isa;
+  CLI::App& app = command.app;
+  add_model(app, self->model);
+  app.add_option("-o,--output", self->directory, "directory to write the model into")
+      ->required()
+      ->type_name("DIR");
+  define_scheme(app, *self);
+  define_calibration(app, self->options.calibration);
+  optional_flag(app, "--level,--optimize", self->level, "optimise first: 0, 1, 2 or 99 (0)", "")
+      ->type_name("L")
+      ->check(CLI::IsMember({0, 1, 2, 99}))
+      ->group("Options");
+  app.add_option("--opset", self->options.opset, "opset of the file (17; 21 where needed)")
+      ->type_name("N");
+  app.add_option("--file-name", self->options.file_name, "name of the model in DIR")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--layout", self->layout, "onnx-convert: onnx/model_opt{L}_{QInt8}.onnx; or plain")
+      ->type_name("L")
+      ->check(CLI::IsMember({"plain", "onnx-convert"}));
+  optional_flag(app, "--quantize", self->alias,
+                "onnx-convert's: QInt8, QUInt8, QInt8Static, Float16", "")
+      ->check(CLI::IsMember({"QInt8", "QUInt8", "QInt8Static", "Float16"}));
+  app.add_flag("--external-data", self->options.external_data,
+               "weights into a file beside the model (always above 2 GB)");
+  app.add_flag("--force", self->options.force, "replace files of a directory that holds some");
+  app.add_flag("--explain", self->explain, "what became of every node with weights");
+  app.add_option("--threads", self->options.threads, "threads to use (every core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
+  command.about =
+      "Writes the model in fewer bits. Without --mode: octavo's int8, activations with a scale a "
+      "token row, weights with a scale a channel, in standard operators.";
+  command.examples = {
+      "octavo quantize models/minilm -o out",
+      "octavo quantize models/minilm -o out --preset avx512_vnni --level 2",
+      "octavo quantize models/minilm -o out --mode static --format QDQ --calibration texts.txt",
+      "octavo quantize models/minilm -o out --mode int4 --block-size 64"};
+  command.run = [self] { self->run(); };
+}
+
+}  // namespace octavo::cli

@@ -1,0 +1,77 @@
+#include "tasks/calibration_texts.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "octavo/error.h"
+#include "octavo/text_input.h"
+#include "octavo/tokenizer.h"
+
+namespace octavo::tasks {
+namespace {
+
+std::vector<std::string> text_files(const CalibrationOptions& options) {
+  if (options.files.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "static quantisation needs texts to find ranges with",
+                 .expected = "a file with a text a line, JSONL, or a BEIR directory",
+                 .fix = "name it with --calibration FILE, or choose --mode dynamic"});
+  }
+  std::vector<std::string> out;
+  for (const std::string& file : options.files) {
+    const std::string corpus = (std::filesystem::path(file) / "corpus.jsonl").string();
+    out.push_back(directory_exists(file) ? corpus : file);
+  }
+  return out;
+}
+
+/// A whole pass over the records; `use` sees the texts that are not empty.
+template <typename F>
+void for_texts(const std::vector<std::string>& files, F use) {
+  TextReader reader(files, TextFormat::kAuto);
+  TextRecord record;
+  while (reader.next(record)) {
+    std::string text = record.require_text();
+    if (record.title && !record.title->empty()) text = *record.title + " " + text;
+    if (text.find_first_not_of(" \t\r\n") != std::string::npos) use(std::move(text));
+  }
+}
+
+}  // namespace
+
+std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
+                                               const CalibrationOptions& options) {
+  const std::vector<std::string> files = text_files(options);
+  const Tokenizer tokenizer = Tokenizer::load(model.tokenizer_path(options.tokenizer));
+  std::size_t total = 0;
+  for_texts(files, [&](const std::string&) { ++total; });
+  if (total < kFewestSamples) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = total == 0 ? "the calibration file holds no text"
+                                       : "the calibration texts are too few",
+                 .file = files.front(),
+                 .expected = "at least " + std::to_string(kFewestSamples) +
+                             " texts, a text a line; some hundreds are usual",
+                 .found = std::to_string(total),
+                 .fix = "add texts like those that the model is for"});
+  }
+  EncodeOptions encode;
+  encode.max_length = options.max_length;
+  if (const auto limit = tokenizer.model_max_length())
+    encode.max_length = std::min(encode.max_length, *limit);
+  const std::size_t wanted = std::min(std::max<std::size_t>(options.samples, 1), total);
+  std::vector<quant::Sample> out;
+  std::size_t at = 0;
+  for_texts(files, [&](const std::string& text) {
+    if (at * wanted / total != (at + 1) * wanted / total) {
+      Encoding encoding = tokenizer.encode(text, encode);
+      if (!encoding.ids.empty())
+        out.push_back({std::move(encoding.ids), std::move(encoding.type_ids)});
+    }
+    ++at;
+  });
+  return out;
+}
+
+}  // namespace octavo::tasks

@@ -1,0 +1,21 @@
+// Texts as calibration samples.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "octavo/quantize.h"
+#include "quant/calibrate.h"
+#include "tasks/model_files.h"
+
+namespace octavo::tasks {
+
+/// The samples of a model: at most options.samples texts, evenly spread over all of them, cut to
+/// options.max_length tokens; empty lines count for nothing. Error(kInvalidArgument) for no files
+/// and for fewer than kFewestSamples texts, kNotFound for a model without tokenizer.
+std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
+                                               const CalibrationOptions& options);
+
+inline constexpr std::size_t kFewestSamples = 8;
+
+}  // namespace octavo::tasks

@@ -1,0 +1,180 @@
+#include "quant/quantize.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "base/cpu.h"
+#include "base/thread_pool.h"
+#include "exporters/onnx.h"
+#include "octavo/error.h"
+#include "octavo/quantize.h"
+#include "passes/expand_octavo.h"
+#if __has_include("passes/fusions.h")
+#include "passes/fusions.h"
+#endif
+#include "quant/calibrate.h"
+#include "quant/targets.h"
+#include "tasks/calibration_texts.h"
+#include "tasks/write_model.h"
+
+namespace octavo {
+namespace {
+
+constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+
+std::size_t size_of(const std::vector<std::string>& files) {
+  std::size_t out = 0;
+  for (const std::string& file : files) {
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(file, missing);
+    if (!missing) out += size;
+  }
+  return out;
+}
+
+/// Importers of checkpoints number kept tokens; what is exported numbers as the checkpoints'
+/// implementations do.
+void number_as_checkpoints_do(ir::Graph& graph) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    ir::Node& node = graph.node(id);
+    if (node.is("PositionIds", "ai.octavo")) node.inputs.resize(1);
+  }
+}
+
+std::int64_t opset_for(const QuantizeModelOptions& options) {
+  const QuantizeOptions& s = options.scheme;
+  const bool blocked = s.mode == QuantizeMode::kInt8 && s.format == QuantizeFormat::kQdq;
+  if (options.opset == 0) return blocked ? kBlockedOpset : kUsualOpset;
+  if (blocked && options.opset < kBlockedOpset) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "DequantizeLinear has no blocks before opset 21",
+                 .expected = "--opset 21",
+                 .found = std::to_string(options.opset),
+                 .fix = "leave --opset out, or choose --format QOperator"});
+  }
+  return options.opset;
+}
+
+std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
+                                          const QuantizeResult& result) {
+  const QuantizeOptions& s = options.scheme;
+  const auto truth = [](bool value) { return std::string(value ? "true" : "false"); };
+  std::map<std::string, std::string> out{{"mode", std::string(quantize_mode_name(s.mode))},
+                                         {"level", std::to_string(options.level)},
+                                         {"opset", std::to_string(result.opset)},
+                                         {"tables", std::string(quantized_tables_name(s.tables))}};
+  const bool integer = s.mode == QuantizeMode::kDynamic || s.mode == QuantizeMode::kStatic;
+  if (integer) {
+    out["weight_type"] = quantized_type_name(s.weight_type);
+    out["activation_type"] = quantized_type_name(s.activation_type);
+    out["weight_symmetric"] =
+        truth(s.weight_symmetric.value_or(s.weight_type == QuantizedType::kInt8));
+    out["activation_symmetric"] = truth(s.activation_symmetric);
+    out["per_channel"] = truth(s.per_channel);
+    out["reduce_range"] = truth(s.reduce_range);
+  }
+  const bool half = s.mode == QuantizeMode::kFloat16 || s.mode == QuantizeMode::kBFloat16;
+  if (half) {
+    out.erase("tables");
+    out["keep_io_types"] = truth(s.keep_io_types);
+  } else {
+    out["format"] = quantize_format_name(s.format);
+  }
+  if (s.mode == QuantizeMode::kInt8 || s.mode == QuantizeMode::kInt4) {
+    out["block_size"] = std::to_string(s.block_size);
+    out["weight_symmetric"] = truth(s.weight_symmetric.value_or(true));
+  }
+  if (s.mode == QuantizeMode::kOctavo) out["precision"] = "int8";
+  if (s.mode == QuantizeMode::kStatic) {
+    out["calibration"] = options.calibration.method;
+    out["calibration_samples"] = std::to_string(result.calibration_samples);
+  }
+  if (!s.exclude.empty()) out["exclude"] = joined(s.exclude);
+  if (!s.exclude_ops.empty()) out["exclude_ops"] = joined(s.exclude_ops);
+  return out;
+}
+
+/// The optimiser's passes; outputs keep their types and shapes, which files have to say.
+void optimize(ir::Graph& graph, int level) {
+  if (level == 0) return;
+  std::vector<ir::Value> before;
+  for (const auto& output : graph.outputs()) {
+    before.push_back({.name = output.name,
+                      .dtype = graph.value(output.value).dtype,
+                      .shape = graph.value(output.value).shape});
+  }
+#if __has_include("passes/fusions.h")
+  passes::optimize_graph(graph, {.level = level, .disabled = {}});
+#endif
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    ir::Value& output = graph.value(graph.outputs()[i].value);
+    if (!output.dtype) output.dtype = before[i].dtype;
+    if (!output.shape) output.shape = before[i].shape;
+  }
+}
+
+quant::Ranges find_ranges(const ir::Graph& graph, const tasks::ModelFiles& files,
+                          const QuantizeModelOptions& options, QuantizeResult& result) {
+  const std::vector<quant::Sample> samples = tasks::calibration_samples(files, options.calibration);
+  quant::CalibrateOptions calibrate;
+  calibrate.observer.method = quant::parse_calibration_method(options.calibration.method);
+  calibrate.observer.symmetric = options.scheme.activation_symmetric;
+  if (options.calibration.percentile)
+    calibrate.observer.percentile = *options.calibration.percentile;
+  calibrate.values = quant::quantizable(graph, options.scheme).activations;
+  calibrate.cache = options.calibration.cache;
+  calibrate.identity = files.path + " level " + std::to_string(options.level);
+  calibrate.progress = options.calibration.progress;
+  const IsaMask isa = parse_isa(options.isa, detect_isa());
+  const quant::Calibration found = quant::calibrate(graph, samples, calibrate, isa,
+                                                    std::make_shared<ThreadPool>(options.threads));
+  result.calibration_samples = found.samples;
+  result.calibration_tokens = found.tokens;
+  return found.ranges;
+}
+
+}  // namespace
+
+QuantizeResult quantize_model(const std::string& model, const std::string& directory,
+                              const QuantizeModelOptions& options) {
+  check_quantize_options(options.scheme);
+  QuantizeResult out;
+  out.opset = opset_for(options);
+  const tasks::ModelFiles files = tasks::find_model(model);
+  const tasks::WriteModelOptions write{.directory = directory,
+                                       .file_name = options.file_name,
+                                       .force = options.force,
+                                       .external_data = options.external_data};
+  tasks::check_output(files, write);
+  tasks::ImportedModel imported = tasks::import_model(files);
+  ir::Graph& graph = imported.graph;
+  out.source_bytes = size_of(imported.files);
+  if (!files.onnx) number_as_checkpoints_do(graph);
+  optimize(graph, options.level);
+  passes::expand_octavo(graph);
+  quant::Ranges ranges;
+  if (options.scheme.mode == QuantizeMode::kStatic) {
+    quant::prepare(graph, options.scheme);
+    ranges = find_ranges(graph, files, options, out);
+  }
+  quant::QuantizeReport report = quant::quantize(graph, options.scheme, ranges);
+  out.nodes = std::move(report.nodes);
+  out.quantized = report.quantized;
+  formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
+  const tasks::ModelRecord record =
+      tasks::make_record(files, imported, {.verb = "quantize", .options = recipe(options, out)});
+  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
+  out.path = written.path;
+  out.files = written.files;
+  out.bytes = written.bytes;
+  return out;
+}
+
+}  // namespace octavo
