@@ -11,6 +11,7 @@ void define_doctor(Command& command, Context& context);
 void define_embed(Command& command, Context& context);
 void define_eval(Command& command, Context& context);
 void define_inspect(Command& command, Context& context);
+void define_optimize(Command& command, Context& context);
 void define_profile(Command& command, Context& context);
 void define_quantize(Command& command, Context& context);
 void define_rerank(Command& command, Context& context);

@@ -4,7 +4,9 @@
 //   - one number everywhere: the table's row becomes a constant,
 //   - 0, 1, 2 .. in every row, plus a constant; or RoBERTa's count of ids that are no padding:
 //     they become ai.octavo.PositionIds.
-// Compared are the kept tokens of right-padded batches.
+// Compared are the kept tokens of right-padded batches. lift_exact_positions(), for graphs that are
+// written out again, compares left-padded ones and gaps too, and leaves the mask out of PositionIds
+// where the graph numbers all tokens, or all ids that are no padding, whatever the mask says.
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -49,9 +51,8 @@ bool agrees(const std::vector<Sample>& samples,
   for (const Sample& sample : samples) {
     const std::vector<std::int64_t> values = expected(sample.batch);
     for (std::int64_t i = 0; i < sample.batch.batch * sample.batch.sequence; ++i) {
-      const std::int64_t row = i / sample.batch.sequence;
-      if (!sample.batch.kept(row, i % sample.batch.sequence)) continue;
       const auto at = static_cast<std::size_t>(i);
+      if (sample.batch.mask[at] == 0) continue;
       if (values[at] != sample.indices[at]) return false;
     }
   }
@@ -78,10 +79,33 @@ std::vector<std::int64_t> counted_positions(const Batch& batch, std::int64_t pad
   return out;
 }
 
+std::vector<std::int64_t> kept_positions(const Batch& batch, std::int64_t offset) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t b = 0; b < batch.batch; ++b) {
+    std::int64_t count = 0;
+    for (std::int64_t s = 0; s < batch.sequence; ++s) {
+      out.push_back(offset + (batch.mask[out.size()] != 0 ? count++ : 0));
+    }
+  }
+  return out;
+}
+
+/// The batch with every row turned round: padded on the left. `gap` masks one more token.
+Batch turned(Batch batch, bool gap) {
+  for (auto* values : {&batch.ids, &batch.mask, &batch.types}) {
+    for (std::int64_t b = 0; b < batch.batch; ++b) {
+      const auto row = values->begin() + b * batch.sequence;
+      std::reverse(row, row + batch.sequence);
+    }
+  }
+  if (gap) batch.mask[static_cast<std::size_t>(batch.sequence - 2)] = 0;
+  return batch;
+}
+
 class Lifter {
  public:
-  Lifter(ir::Graph& graph, PassContext& context)
-      : graph_(graph), context_(context), probe_(context.probe()), readers_(graph) {}
+  Lifter(ir::Graph& graph, PassContext& context, bool exact)
+      : graph_(graph), context_(context), probe_(context.probe()), readers_(graph), exact_(exact) {}
 
   void run() {
     for (const ir::NodeId id : graph_.topological_order()) {
@@ -121,9 +145,14 @@ class Lifter {
     std::vector<Sample> samples;
     bool full = true;
     // Ids from 0: kept tokens may have the id of padding.
-    for (const Batch& batch : {make_batch(std::min<std::int64_t>(4, longest), {longest}, 0, 0),
+    std::vector<Batch> batches{make_batch(std::min<std::int64_t>(4, longest), {longest}, 0, 0),
                                make_batch(std::min<std::int64_t>(7, longest), {7, 3, 5}, 1, 0),
-                               make_batch(longest, {longest, 2, 11}, 1, 0)}) {
+                               make_batch(longest, {longest, 2, 11}, 1, 0)};
+    if (exact_ && longest > 2) {
+      batches.push_back(turned(batches[1], false));
+      batches.push_back(turned(batches[2], true));
+    }
+    for (const Batch& batch : batches) {
       const Tensor found = probe_.evaluate_one(batch, indices);
       auto values = broadcast(found, batch);
       if (!values) return "the indices are not one for each token";
@@ -146,11 +175,14 @@ class Lifter {
       return constant_row(out, table, first);
     }
     if (agrees(samples, [&](const Batch& b) { return plain_positions(b, first); })) {
-      return positions(id, -1, first);
+      return positions(id, -1, first, !exact_);
+    }
+    if (exact_ && agrees(samples, [&](const Batch& b) { return kept_positions(b, first); })) {
+      return positions(id, -1, first, true);
     }
     for (std::int64_t padding = 0; padding < 4; ++padding) {
       if (agrees(samples, [&](const Batch& b) { return counted_positions(b, padding); })) {
-        return positions(id, padding, 0);
+        return positions(id, padding, 0, !exact_);
       }
     }
     return "the indices follow no known rule of positions";
@@ -162,13 +194,14 @@ class Lifter {
     return nullptr;
   }
 
-  const char* positions(ir::NodeId id, std::int64_t padding, std::int64_t offset) {
+  const char* positions(ir::NodeId id, std::int64_t padding, std::int64_t offset, bool masked) {
     ir::Attributes attributes;
     attributes.set("padding_idx", padding);
     attributes.set("offset", offset);
-    const ir::ValueId ids =
-        graph_.emit("PositionIds", {probe_.input_ids(), probe_.attention_mask()},
-                    std::move(attributes), "ai.octavo", graph_.node(id).name + ".position_ids");
+    std::vector<ir::ValueId> inputs{probe_.input_ids()};
+    if (masked) inputs.push_back(probe_.attention_mask());
+    const ir::ValueId ids = graph_.emit("PositionIds", std::move(inputs), std::move(attributes),
+                                        "ai.octavo", graph_.node(id).name + ".position_ids");
     return redirect(id, ids);
   }
 
@@ -187,16 +220,20 @@ class Lifter {
   PassContext& context_;
   const Probe& probe_;
   const Readers readers_;
+  const bool exact_;
 };
 
-}  // namespace
-
-void lift_positions(ir::Graph& graph, PassContext& context) {
+void run(ir::Graph& graph, PassContext& context, bool exact) {
   if (!context.probe().usable()) {
     context.near_miss("the graph", context.probe().reason());
     return;
   }
-  Lifter(graph, context).run();
+  Lifter(graph, context, exact).run();
 }
+
+}  // namespace
+
+void lift_positions(ir::Graph& graph, PassContext& context) { run(graph, context, false); }
+void lift_exact_positions(ir::Graph& graph, PassContext& context) { run(graph, context, true); }
 
 }  // namespace octavo::passes

@@ -64,6 +64,7 @@ void simplify_shapes(ir::Graph& graph, PassContext& context);
 
 // Of the table in fusions.cc alone.
 void lift_exact_positions(ir::Graph& graph, PassContext& context);
+void merge_slices(ir::Graph& graph, PassContext& context);
 void fuse_embed_layer_norm(ir::Graph& graph, PassContext& context);
 void fuse_rms_norm(ir::Graph& graph, PassContext& context);
 void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context);

@@ -1,0 +1,57 @@
+// Reshapes by a shape that is computed: where every dimension of the result is a number, a
+// dimension of the input at the same place, or one that is left over, the shape becomes the
+// constant that says so ([0, 0, heads, size]), and the Shape, Gather, Concat before it go.
+#include "passes/match.h"
+#include "passes/pass.h"
+
+namespace octavo::passes {
+namespace {
+
+/// The constant shape that turns `in` into `out`; nothing where there is none.
+std::optional<std::vector<std::int64_t>> constant_shape(const ProbeShape& in,
+                                                        const ProbeShape& out) {
+  std::vector<std::int64_t> shape;
+  bool left_over = false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i].constant()) {
+      if (out[i].factor == 0) return std::nullopt;
+      shape.push_back(out[i].factor);
+    } else if (i < in.size() && in[i] == out[i]) {
+      shape.push_back(0);
+    } else if (!left_over) {
+      left_over = true;
+      shape.push_back(-1);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return shape;
+}
+
+}  // namespace
+
+void simplify_shapes(ir::Graph& graph, PassContext& context) {
+  const Probe& probe = context.probe();
+  if (!probe.usable()) return;
+  for (const ir::NodeId id : graph.topological_order()) {
+    ir::Node& node = graph.node(id);
+    if (!node.is("Reshape") || !makes_one(node) || graph.constant(node.input(1)) != nullptr)
+      continue;
+    if (node.attributes.int_or("allowzero", 0) != 0 ||
+        !probe.depends_on_sizes_only(node.input(1))) {
+      continue;
+    }
+    const ProbeShape *in = probe.shape(node.input(0)), *out = probe.shape(node.outputs[0]);
+    const auto shape = in && out ? constant_shape(*in, *out) : std::nullopt;
+    if (!shape) {
+      context.near_miss("node '" + node.name + "'", "its shape is no constant with one unknown");
+      continue;
+    }
+    const ir::ValueId constant =
+        graph.add_constant(node.name + ".shape", Tensor::vector<std::int64_t>(*shape));
+    graph.node(id).inputs[1] = constant;
+    context.fire();
+  }
+}
+
+}  // namespace octavo::passes

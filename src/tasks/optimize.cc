@@ -1,0 +1,120 @@
+#include "octavo/optimize.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "exporters/onnx.h"
+#include "octavo/error.h"
+#include "passes/expand_octavo.h"
+#include "passes/fusions.h"
+#include "tasks/write_model.h"
+
+namespace octavo {
+namespace {
+
+std::string op_name(const std::string& op, const std::string& domain) {
+  return domain.empty() ? op : domain + "." + op;
+}
+
+/// Importers of checkpoints number kept tokens, which is the same wherever rows are padded. The
+/// implementations that the checkpoints come from number all tokens, or all ids that are no
+/// padding: what is exported does as they do.
+void number_as_checkpoints_do(ir::Graph& graph) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    ir::Node& node = graph.node(id);
+    if (node.is("PositionIds", "ai.octavo")) node.inputs.resize(1);
+  }
+}
+
+std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
+  std::map<std::string, std::size_t> out;
+  for (const ir::NodeId id : graph.topological_order()) {
+    ++out[op_name(graph.node(id).op, graph.node(id).domain)];
+  }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+
+std::size_t size_of(const std::vector<std::string>& files) {
+  std::size_t out = 0;
+  for (const std::string& file : files) {
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(file, missing);
+    if (!missing) out += size;
+  }
+  return out;
+}
+
+}  // namespace
+
+int parse_optimize_level(std::string_view name) {
+  if (name == "0") return 0;
+  if (name == "1" || name == "O1") return 1;
+  if (name == "2" || name == "O2") return 2;
+  if (name == "99") return 99;
+  std::string fix = "give one of them";
+  if (name == "O3")
+    fix = "O3 replaces Gelu by an approximation, which changes results: use 2 or 99";
+  if (name == "O4") fix = "O4 also stores weights as float16: that is a matter of quantising";
+  throw Error(ErrorCode::kInvalidArgument, {.message = "there is no such level",
+                                            .place = "--level",
+                                            .expected = "0, 1, 2 or 99 (O1 and O2 are 1 and 2)",
+                                            .found = std::string(name),
+                                            .fix = std::move(fix)});
+}
+
+std::vector<std::string> optimize_pass_names() {
+  std::vector<std::string> out;
+  for (const passes::Pass& pass : passes::optimizer_passes()) {
+    const std::string name(pass.name);
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  }
+  return out;
+}
+
+OptimizeResult optimize_model(const std::string& model, const std::string& directory,
+                              const OptimizeOptions& options) {
+  const tasks::ModelFiles files = tasks::find_model(model);
+  const tasks::WriteModelOptions write{.directory = directory,
+                                       .file_name = options.file_name,
+                                       .force = options.force,
+                                       .external_data = options.external_data};
+  tasks::check_output(files, write);
+  passes::PipelineOptions pipeline{.level = options.level, .disabled = {}};
+  pipeline.disabled.insert(options.disabled.begin(), options.disabled.end());
+
+  tasks::ImportedModel imported = tasks::import_model(files);
+  ir::Graph& graph = imported.graph;
+  OptimizeResult out;
+  out.opset = options.opset;
+  out.source_bytes = size_of(imported.files);
+  out.ops_before = count_ops(graph);
+  if (!files.onnx) number_as_checkpoints_do(graph);
+  for (passes::PassReport& report : passes::optimize_graph(graph, pipeline)) {
+    out.passes.push_back(
+        {report.name, report.fired, report.seconds, std::move(report.near_misses)});
+  }
+  passes::expand_octavo(graph);
+  formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
+  for (const formats::OnnxNode& node : onnx.graph.nodes) {
+    ++out.ops_after[op_name(node.op_type, node.domain)];
+  }
+  std::map<std::string, std::string> recipe{{"level", std::to_string(options.level)},
+                                            {"opset", std::to_string(options.opset)}};
+  if (!options.disabled.empty()) recipe["disable"] = joined(options.disabled);
+  const tasks::ModelRecord record =
+      tasks::make_record(files, imported, {.verb = "optimize", .options = std::move(recipe)});
+  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
+  out.path = written.path;
+  out.files = written.files;
+  out.bytes = written.bytes;
+  return out;
+}
+
+}  // namespace octavo
