@@ -88,6 +88,7 @@ class Embedder {
   int threads() const;
 
  private:
+  friend struct EmbedderOfGraph;
   struct Impl;
   explicit Embedder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
