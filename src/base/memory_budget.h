@@ -1,4 +1,5 @@
-// What a parser may allocate for a file: twice the file and 16 MiB, whatever its bytes claim. Every
+// What a parser may allocate for a file: twice the file (three times where it has 4-bit integers)
+// and 16 MiB, whatever its bytes claim. Every
 // decoded struct, string and copy is charged before it is allocated.
 #pragma once
 
@@ -36,6 +37,8 @@ class MemoryBudget {
     left_ += 2 * file_bytes;
     charge(file_bytes, "external data");
   }
+  /// Room for the 4-bit integers of a file of `file_bytes`, which take a byte each in memory.
+  void allow_unpacking(std::size_t file_bytes) { left_ += file_bytes; }
   /// A std::string of `size` bytes; short ones live inside their owner.
   void charge_text(std::size_t size, std::string_view what) {
     if (size > 15) charge(size + 1, what);

@@ -23,6 +23,7 @@ struct OnnxOpset {
 struct OnnxTensor {
   std::string name;
   Tensor tensor;
+  bool four_bits = false;  // int4 or uint4 in the file; the tensor holds int8 or uint8
 };
 
 /// A dimension: a number, a name, or (neither) unknown.

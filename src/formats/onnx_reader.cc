@@ -12,15 +12,17 @@
 namespace octavo::formats {
 namespace {
 
-constexpr std::int64_t kOldestIr = 3, kNewestIr = 13;
+// Newer versions add fields, which are skipped, and element types: what nodes mean is for the opset
+// to say.
+constexpr std::int64_t kOldestIr = 3;
 constexpr int kMaxGraphDepth = 32;
 constexpr std::size_t kMapNode = 112;
 
 class ModelReader {
  public:
   ModelReader(std::shared_ptr<const Buffer> source, std::optional<std::string> directory,
-              MemoryBudget& budget)
-      : budget_(budget), tensors_(std::move(source), std::move(directory), budget) {}
+              FileAccess external, MemoryBudget& budget)
+      : budget_(budget), tensors_(std::move(source), std::move(directory), budget, external) {}
 
   OnnxModel model(const WireMessage& message);
 
@@ -314,12 +316,12 @@ OnnxModel ModelReader::model(const WireMessage& message) {
         "this is not an ONNX model", "an ir_version and one graph",
         std::to_string(counts[1]) + " ir_version, " + std::to_string(counts[7]) + " graphs");
   }
-  if (out.ir_version < kOldestIr || out.ir_version > kNewestIr) {
-    throw Error(out.ir_version > kNewestIr ? ErrorCode::kUnsupported : ErrorCode::kInvalidFile,
+  if (out.ir_version < kOldestIr) {
+    throw Error(ErrorCode::kInvalidFile,
                 {.message = "the IR version of the model is not one that octavo reads",
                  .file = std::string(message.file()),
                  .place = "ir_version",
-                 .expected = std::to_string(kOldestIr) + " to " + std::to_string(kNewestIr),
+                 .expected = std::to_string(kOldestIr) + " or more",
                  .found = std::to_string(out.ir_version),
                  .fix = "export the model again with a current exporter"});
   }
@@ -351,15 +353,19 @@ OnnxModel ModelReader::model(const WireMessage& message) {
 }  // namespace
 
 OnnxModel parse_onnx(std::shared_ptr<const Buffer> bytes, const std::string& file,
-                     std::optional<std::string> directory) {
+                     std::optional<std::string> directory, FileAccess external) {
   MemoryBudget budget(bytes->size(), bytes->size(), file);
   const WireMessage message(bytes->bytes(), file, 0, "ModelProto");
-  ModelReader reader(std::move(bytes), std::move(directory), budget);
+  ModelReader reader(std::move(bytes), std::move(directory), external, budget);
   return reader.model(message);
 }
 
-OnnxModel read_onnx(const std::string& path) {
-  return parse_onnx(read_file(path), path, std::filesystem::path(path).parent_path().string());
+OnnxModel read_onnx(const std::string& path, FileAccess access) {
+  const auto bytes = [&]() -> std::shared_ptr<const Buffer> {
+    if (access == FileAccess::kMap) return map_file(open_file(path), path);
+    return read_file(path);
+  };
+  return parse_onnx(bytes(), path, std::filesystem::path(path).parent_path().string(), access);
 }
 
 OnnxTensor parse_onnx_tensor(std::shared_ptr<const Buffer> bytes, const std::string& file) {

@@ -34,6 +34,7 @@ enum : std::uint32_t {
 // What a Tensor costs beside its elements: buffer header and padding, control block.
 constexpr std::size_t kTensorOverhead = 192;
 constexpr std::size_t kMaxRank = 64;
+constexpr std::int64_t kUint4 = 21, kInt4 = 22;  // TensorProto.DataType
 
 constexpr std::array<const char*, 29> kTypeNames = {
     "undefined",      "float32",    "uint8",          "int8",       "uint16",    "int16",
@@ -75,7 +76,8 @@ struct OnnxTensorReader::Proto {
   std::int64_t data_type = 0;
   DType dtype = DType::kFloat32;
   Shape shape;
-  std::size_t elements = 0, byte_size = 0;
+  std::size_t elements = 0, byte_size = 0;  // bytes in the file
+  bool four_bits = false;
   std::optional<WireField> raw;
   std::array<std::size_t, 32> counts{};
   bool external = false;
@@ -117,7 +119,10 @@ OnnxTensor OnnxTensorReader::read(const WireMessage& message) {
       default: break;
     }
   });
-  const auto dtype = dtype_from_onnx(proto.data_type);
+  proto.four_bits = proto.data_type == kUint4 || proto.data_type == kInt4;
+  const auto dtype = proto.data_type == kUint4  ? DType::kUint8
+                     : proto.data_type == kInt4 ? DType::kInt8
+                                                : dtype_from_onnx(proto.data_type);
   if (!dtype) {
     const bool known =
         proto.data_type > 0 && proto.data_type < static_cast<std::int64_t>(kTypeNames.size());
@@ -130,7 +135,7 @@ OnnxTensor OnnxTensorReader::read(const WireMessage& message) {
         {.message = "octavo does not read tensors of this element type",
          .file = std::string(message.file()),
          .place = proto.place(),
-         .expected = "float16, bfloat16, float32, float64, bool or an integer of 8 to 64 bits",
+         .expected = "float16, bfloat16, float32, float64, bool or an integer of 4 to 64 bits",
          .found = kTypeNames[static_cast<std::size_t>(proto.data_type)],
          .fix = "export the model with one of the expected types"});
   }
@@ -148,16 +153,30 @@ OnnxTensor OnnxTensorReader::read(const WireMessage& message) {
                shape_to_string(proto.shape));
   }
   proto.elements = *elements;
-  proto.byte_size = *size;
+  proto.byte_size = proto.four_bits ? *size / 2 + *size % 2 : *size;
   budget_.charge(kTensorOverhead + proto.shape.size() * sizeof(std::int64_t), "tensor");
   Tensor tensor = proto.external ? from_file(message, proto)
                   : proto.raw    ? from_raw(message, proto)
                                  : from_list(message, proto);
-  return {std::move(proto.name), std::move(tensor)};
+  return {std::move(proto.name), std::move(tensor), proto.four_bits};
+}
+
+// Two elements a byte, the first in the lower half.
+Tensor OnnxTensorReader::unpack(const Proto& proto, const Buffer& file, const std::byte* packed) {
+  if (unpacked_.insert(&file).second) budget_.allow_unpacking(file.size());
+  budget_.charge(proto.elements, "tensor data");
+  Tensor out(proto.dtype, proto.shape);
+  const unsigned sign = proto.dtype == DType::kInt8 ? 8 : 0;
+  for (std::size_t i = 0; i < proto.elements; ++i) {
+    const unsigned half = std::to_integer<unsigned>(packed[i / 2]) >> i % 2 * 4 & 15u;
+    out.mutable_bytes()[i] = static_cast<std::byte>((half ^ sign) - sign);
+  }
+  return out;
 }
 
 Tensor OnnxTensorReader::view(const Proto& proto, const std::shared_ptr<const Buffer>& storage,
                               std::size_t offset) {
+  if (proto.four_bits) return unpack(proto, *storage, storage->data() + offset);
   if (proto.dtype == DType::kBool) {  // any byte but 0 counts as true; C++ knows 0 and 1 only
     budget_.charge(proto.byte_size, "tensor data");
     Tensor out(proto.dtype, proto.shape);
@@ -204,13 +223,15 @@ Tensor OnnxTensorReader::from_list(const WireMessage& message, const Proto& prot
                                                    : WireType::kVarint;
   std::size_t count = 0;
   message.for_each_number(wanted, element, [&](std::uint64_t) { ++count; });
-  if (count != proto.elements) {
+  const std::size_t expected = proto.four_bits ? proto.byte_size : proto.elements;
+  if (count != expected) {
     proto.fail(message, std::string(list_name(wanted)) + " does not match the shape of its tensor",
-               std::to_string(proto.elements) + " values for " + shape_to_string(proto.shape),
+               std::to_string(expected) + " values for " + shape_to_string(proto.shape),
                std::to_string(count) + " values");
   }
   budget_.charge(proto.byte_size, "tensor data");
-  Tensor out(proto.dtype, proto.shape);
+  Tensor out = proto.four_bits ? Tensor(DType::kUint8, {static_cast<std::int64_t>(proto.byte_size)})
+                               : Tensor(proto.dtype, proto.shape);
   std::byte* at = out.mutable_bytes();
   const auto fill = [&]<typename T>(T) {
     message.for_each_number(wanted, element, [&](std::uint64_t bits) {
@@ -229,7 +250,7 @@ Tensor OnnxTensorReader::from_list(const WireMessage& message, const Proto& prot
       at += sizeof stored;
     });
   };
-  switch (proto.dtype) {
+  switch (out.dtype()) {
     case DType::kFloat32:
     case DType::kUint32: fill(std::uint32_t{}); break;
     case DType::kFloat64:
@@ -244,6 +265,7 @@ Tensor OnnxTensorReader::from_list(const WireMessage& message, const Proto& prot
     case DType::kUint8:
     case DType::kBool: fill(std::uint8_t{}); break;
   }
+  if (proto.four_bits) return unpack(proto, *source_, out.bytes());
   if (proto.dtype == DType::kBool) normalize_bools(out.mutable_bytes(), out.byte_size());
   return out;
 }
@@ -335,7 +357,9 @@ const std::shared_ptr<const Buffer>& OnnxTensorReader::external_file(const std::
     const std::string path = (std::filesystem::path(*directory_) / key).string();
     const std::size_t size = file_size(file, path);
     budget_.add_file(size);
-    return files_.emplace(key, read_range(file, path, 0, size)).first->second;
+    auto bytes =
+        external_ == FileAccess::kMap ? map_file(file, path) : read_range(file, path, 0, size);
+    return files_.emplace(key, std::move(bytes)).first->second;
   } catch (Error& error) {
     error.set_file(model);
     throw;

@@ -50,6 +50,30 @@ std::vector<T> values(const Tensor& t) {
   return {t.data<T>().begin(), t.data<T>().end()};
 }
 
+// The first of two elements is in the lower half of a byte (onnx.proto, TensorProto.DataType).
+TEST(OnnxTensor, UnpacksFourBits) {
+  const std::string dims = number(1, 5), bytes = "\x8f\x70\x03";
+  const OnnxTensor wide = parse_onnx_tensor(buffer(dims + number(2, 22) + sub(9, bytes)), "t");
+  EXPECT_TRUE(wide.four_bits);
+  EXPECT_EQ(values<std::int8_t>(wide.tensor), (std::vector<std::int8_t>{-1, -8, 0, 7, 3}));
+  EXPECT_EQ(values<std::uint8_t>(tensor(dims + number(2, 21) + sub(9, bytes))),
+            (std::vector<std::uint8_t>{15, 8, 0, 7, 3}));
+  const std::string list = varint(0x8f) + varint(0x70) + varint(3);
+  EXPECT_EQ(values<std::int8_t>(tensor(dims + number(2, 22) + sub(5, list))),
+            (std::vector<std::int8_t>{-1, -8, 0, 7, 3}));
+  EXPECT_FALSE(parse_onnx_tensor(buffer(number(1, 1) + number(2, 3) + sub(9, "1")), "t").four_bits);
+}
+
+TEST(OnnxModel, NewerIrVersionsAreReadForward) {
+  for (const std::int64_t version : {3, 13, 14, 15, 99}) {
+    const std::string unknown = sub(77, "what a newer version adds");
+    const OnnxModel model =
+        parse_onnx(buffer(number(1, version) + sub(8, number(2, 17)) + sub(7, "") + unknown), "m");
+    EXPECT_EQ(model.ir_version, version);
+  }
+  EXPECT_THROW(parse_onnx(buffer(number(1, 2) + sub(7, "")), "m"), Error);
+}
+
 TEST(OnnxTensor, ReadsPackedAndUnpackedLists) {
   EXPECT_EQ(values<float>(tensor(number(1, 2) + number(2, 1) + sub(4, raw<float>({1.5f, -2.f})))),
             (std::vector<float>{1.5f, -2.f}));

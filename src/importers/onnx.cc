@@ -133,6 +133,7 @@ class Importer {
     std::set<std::string_view> initial;
     for (const auto& initializer : source_.initializers) {
       define(initializer.name, graph_.add_constant(initializer.name, initializer.tensor));
+      if (initializer.four_bits) four_bits_.insert(initializer.name);
       initial.insert(initializer.name);
     }
     for (const auto& input : source_.inputs) {
@@ -170,8 +171,29 @@ class Importer {
     }
     for (const std::string& name : node.outputs) {
       if (name.empty()) continue;
+      if (constant && has_four_bits(node)) four_bits_.insert(name);
       define(name,
              constant ? graph_.add_constant(name, constant_value(node)) : graph_.add_value(name));
+    }
+  }
+
+  static bool has_four_bits(const OnnxNode& node) {
+    return std::ranges::any_of(node.attributes, [](const OnnxAttribute& a) {
+      return !a.tensors.empty() && a.tensors[0].four_bits;
+    });
+  }
+
+  // They are held as 8-bit integers: only where they stand for real numbers is that the same.
+  void check_four_bits(const OnnxNode& node, const std::string& reader) const {
+    if (node.op_type == "DequantizeLinear") return;
+    for (const std::string& name : node.inputs) {
+      if (!four_bits_.contains(name)) continue;
+      throw Error(ErrorCode::kUnsupported,
+                  {.message = "a tensor of 4-bit integers is read by an operator that cannot",
+                   .place = reader,
+                   .expected = "DequantizeLinear",
+                   .found = "'" + name + "'",
+                   .fix = "export the model with weights of 8 bits or more"});
     }
   }
 
@@ -198,6 +220,7 @@ class Importer {
     out.name =
         node.name.empty() ? node.op_type + "_" + std::to_string(graph_.node_count()) : node.name;
     const std::string reader = "node '" + out.name + "' (" + full_name(node) + ")";
+    check_four_bits(node, reader);
     for (const std::string& name : node.inputs) {
       out.inputs.push_back(name.empty() ? ir::kNoValue : lookup(name, reader));
     }
@@ -217,6 +240,7 @@ class Importer {
   std::vector<OnnxNode> nodes_;
   ir::Graph graph_;
   std::unordered_map<std::string, ir::ValueId> names_;
+  std::set<std::string> four_bits_;  // constants
 };
 
 }  // namespace

@@ -262,5 +262,26 @@ TEST(OnnxImport, WrongShapesErrWhileRunning) {
   }
 }
 
+// y = x + (w - zero) * scale by blocks of two columns; w and zero are int4 in the file.
+TEST(OnnxImport, FourBitWeightsAreDequantized) {
+  OnnxAttribute block = integer("block_size", 2), axis = integer("axis", 1);
+  OnnxModel source = model({node("DequantizeLinear", {"w", "scale", "zero"}, {"d"}, {block, axis}),
+                            node("Add", {"x", "d"}, {"y"})},
+                           21);
+  const auto constant = [&](const char* name, Tensor tensor, bool four_bits) {
+    source.graph.initializers.push_back({name, std::move(tensor), four_bits});
+  };
+  constant("w",
+           Tensor::from<std::int8_t>({2, 4}, std::vector<std::int8_t>{-8, 7, 0, 1, 2, 3, 4, 5}),
+           true);
+  constant("scale", matrix({0.5f, 2.0f, 1.0f, -1.0f}), false);
+  constant("zero", Tensor::from<std::int8_t>({2, 2}, std::vector<std::int8_t>{0, 1, -1, 0}), true);
+  const Tensor y = run(source, matrix(std::vector<float>(8, 0.0f)));
+  EXPECT_EQ(std::vector<float>(y.data<float>().begin(), y.data<float>().end()),
+            (std::vector<float>{-4, 3.5f, -2, 0, 3, 4, -4, -5}));
+  source.graph.nodes[1].inputs[1] = "w";
+  refuse(source, ErrorCode::kUnsupported, "4-bit");
+}
+
 }  // namespace
 }  // namespace octavo::importers
