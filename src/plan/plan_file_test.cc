@@ -16,58 +16,10 @@
 #include "ir/text.h"
 #include "octavo/error.h"
 #include "plan/plan.h"
+#include "plan/plan_test_graph.h"
 
 namespace octavo::plan {
 namespace {
-
-// Every kind of step, two outputs, a merged product and a transposed one.
-constexpr const char* kGraph = R"(graph "test" {
-  input %input_ids: int64[batch, sequence]
-  input %attention_mask: int64[batch, sequence]
-  input %token_type_ids: int64[batch, sequence]
-  const %words: float32[50, 24] = random(1)
-  const %types: float32[2, 24] = random(2)
-  const %places: float32[40, 24] = random(3)
-  const %gamma: float32[24] = random(4)
-  const %beta: float32[24] = random(5)
-  const %wq: float32[24, 24] = random(6)
-  const %wk: float32[24, 24] = random(7)
-  const %wv: float32[24, 24] = random(8)
-  const %bq: float32[24] = random(9)
-  const %up: float32[40, 24] = random(10)
-  const %down: float32[40, 24] = random(11)
-  const %bup: float32[40] = random(12)
-  const %near: float32[3, 9] = random(13)
-  const %turns: float32[4] = random(14)
-  const %first: int64[] = [0]
-  %positions = ai.octavo.PositionIds(%input_ids, %attention_mask) {padding_idx=0}
-  %w = Gather(%words, %input_ids)
-  %t = Gather(%types, %token_type_ids)
-  %p = Gather(%places, %positions)
-  %wt = Add(%w, %t)
-  %sum = Add(%wt, %p)
-  %x = LayerNormalization(%sum, %gamma, %beta) {axis=-1, epsilon=1e-06}
-  %q = MatMul(%x, %wq)
-  %qb = Add(%q, %bq)
-  %k = MatMul(%x, %wk)
-  %v = MatMul(%x, %wv)
-  %qr = ai.octavo.RotaryEmbedding(%qb, %turns, %attention_mask) {num_heads=3}
-  %a = ai.octavo.Attention(%qr, %k, %v, %attention_mask, %near) {num_heads=3, local_window=5}
-  %ut = Transpose(%up) {perm=[1, 0]}
-  %u = MatMul(%a, %ut)
-  %ub = Add(%bup, %u)
-  %g = Gelu(%ub)
-  %d = MatMul(%g, %down)
-  %r = Add(%x, %d)
-  %s = Sub(%r, %gamma)
-  %th = Tanh(%s)
-  %m = Mul(%th, %x)
-  %rl = Relu(%m)
-  %c = Gather(%r, %first) {axis=1}
-  %cp = MatMul(%c, %wq)
-  output %rl "tokens"
-  output %cp "pooled"
-})";
 
 const std::vector<std::int32_t> kIds = {7, 3, 49, 1, 11, 11, 5, 8, 2, 1, 30, 31, 32, 33, 34, 35};
 const std::vector<std::int32_t> kTypes = {0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0};
@@ -93,7 +45,7 @@ std::vector<std::vector<float>> run(const Plan& plan) {
 }
 
 std::unique_ptr<Plan> build(IsaMask isa, Precision precision) {
-  return Plan::build(ir::parse(kGraph), isa, nullptr, precision);
+  return Plan::build(ir::parse(kPlanTestGraph), isa, nullptr, precision);
 }
 
 class PlanFile : public ::testing::Test {
