@@ -16,7 +16,8 @@ namespace octavo::cli {
 inline constexpr const char* kModelGroup = "Model options";
 
 void add_model(CLI::App& app, std::string& model);
-/// --threads, --precision, --isa (its default is OCTAVO_ISA), --plan-cache, --no-plan-cache.
+/// --threads, --precision, --reference, --isa (its default is OCTAVO_ISA), --plan-cache,
+/// --no-plan-cache.
 void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& options);
 /// add_runtime_flags() and --tokenizer, --pooling, --max-length, --dimensions, --[no-]normalize.
 void add_embedder_flags(CLI::App& app, const Context& context, EmbedderOptions& options);

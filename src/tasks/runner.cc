@@ -32,6 +32,17 @@ plan::Precision checked_precision(const std::string& name) {
                                             .fix = "give one of these, or leave it out"});
 }
 
+bool checked_reference(const RuntimeOptions& options) {
+  if (options.reference && options.precision != "fp32") {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "a file that is run as it says has a precision of its own",
+                 .expected = "--reference without --precision",
+                 .found = "--precision " + options.precision,
+                 .fix = "leave one of the two out"});
+  }
+  return options.reference;
+}
+
 /// The graph with constants folded and nodes fused, but its padded meaning untouched.
 ir::Graph simplified(ir::Graph graph) {
   ir::Graph out = graph;
@@ -55,8 +66,9 @@ Tensor row_of(std::span<const std::int32_t> values) {
 Runner::Runner(const RunnerModel& model, const RuntimeOptions& options)
     : isa_(checked_isa(options)),
       precision_(checked_precision(options.precision)),
+      reference_(checked_reference(options)),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
-  PlanCache cache(options.plan_cache, model.files, model.use, isa_, precision_);
+  PlanCache cache(reference_ ? "" : options.plan_cache, model.files, model.use, isa_, precision_);
   if (auto kept = cache.find(pool_.get())) {
     facts_ = std::move(kept->facts);
     plan_source_ = "read from " + cache.path();
@@ -73,6 +85,12 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
       .family = std::move(imported.family), .files = {}, .output = model.prepare(imported.graph)};
   for (const std::string& file : imported.files)
     facts_.files.push_back(std::filesystem::canonical(file).string());
+  if (reference_) {
+    note_ = "the file is run as it says, node by node";
+    graph_runner_ =
+        std::make_unique<runtime::GraphRunner>(simplified(std::move(imported.graph)), isa_, pool_);
+    return;
+  }
   // The graph as it was is for the case that no plan can be made; with it the weights would be held
   // beside their packed form, so it goes as soon as a plan is to be expected.
   std::optional<ir::Graph> original = imported.graph;  // constants are shared

@@ -44,6 +44,8 @@ class Runner {
   };
   Rows rows_of_output(std::int32_t id);
 
+  /// The file is run as it says, roundings and all: RuntimeOptions::reference.
+  bool reference() const { return reference_; }
   bool packed() const { return session_ != nullptr; }
   const std::string& note() const { return note_; }  // why it is not packed
   const ModelFacts& facts() const { return facts_; }
@@ -67,6 +69,7 @@ class Runner {
 
   IsaMask isa_;
   plan::Precision precision_;
+  bool reference_;
   std::shared_ptr<ThreadPool> pool_;
   ModelFacts facts_;
   std::string plan_source_;

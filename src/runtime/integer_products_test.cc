@@ -1,0 +1,135 @@
+// Fast 8-bit products and row operators against the references: integers the same, floats near.
+#include "runtime/integer_products.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "ops/op.h"
+#include "runtime/row_operators.h"
+
+namespace octavo::runtime {
+namespace {
+
+Tensor bytes(Shape shape, DType dtype, unsigned seed) {
+  std::mt19937 random(seed);
+  Tensor out(dtype, std::move(shape));
+  for (std::size_t i = 0; i < out.elements(); ++i) {
+    out.mutable_bytes()[i] = static_cast<std::byte>(random() >> 7);
+  }
+  return out;
+}
+
+Tensor floats(Shape shape, unsigned seed, float spread = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, spread);
+  Tensor out(DType::kFloat32, std::move(shape));
+  for (float& x : out.mutable_data<float>()) x = normal(random);
+  return out;
+}
+
+ir::Node node(std::string op, std::string domain = "") {
+  ir::Node out;
+  out.op = std::move(op);
+  out.domain = std::move(domain);
+  out.outputs = {0};
+  return out;
+}
+
+std::vector<Tensor> reference(const ops::OpCall& call) {
+  return ops::find_op(call.node.op, call.node.domain)->reference(call);
+}
+
+class Products : public testing::TestWithParam<std::tuple<DType, DType, int>> {
+ protected:
+  ThreadPool pool{2};
+  const DType left = std::get<0>(GetParam()), right = std::get<1>(GetParam());
+  const std::int64_t k = std::get<2>(GetParam()), n = 37;
+  const Tensor a = bytes({3, 23, k}, left, 1), b = bytes({k, n}, right, 2);
+  const Tensor a_zero = bytes({}, left, 3), b_zero = bytes({n}, right, 4);
+  const Tensor a_scale = Tensor::scalar<float>(0.017f), b_scale = floats({n}, 5, 0.01f);
+  const Tensor bias = floats({n}, 6);
+
+  void expect_same(const ir::Node& what, std::vector<const Tensor*> inputs) {
+    const ops::OpCall call{what, inputs};
+    const Tensor wanted = reference(call).front();
+    for (const IsaMask isa : {IsaMask{0}, detect_isa()}) {
+      std::size_t weight = 0;
+      ASSERT_TRUE(is_integer_product(what, weight));
+      const IntegerMatrix matrix(*inputs[weight],
+                                 kernels::choose_gemm(kernels::GemmType::kInt8, isa));
+      std::vector<Tensor> got;
+      ASSERT_TRUE(multiply_integers(call, matrix, pool, got));
+      EXPECT_TRUE(identical(got.front(), wanted)) << what.op << " on " << isa_name(isa);
+    }
+  }
+};
+
+TEST_P(Products, AreThoseOfTheReference) {
+  expect_same(node("MatMulInteger"), {&a, &b, &a_zero, &b_zero});
+  expect_same(node("MatMulInteger"), {&a, &b});
+  expect_same(node("MatMulIntegerToFloat", "com.microsoft"),
+              {&a, &b, &a_scale, &b_scale, &a_zero, &b_zero, &bias});
+  expect_same(node("MatMulIntegerToFloat", "com.microsoft"), {&a, &b, &a_scale, &a_scale});
+  const Tensor y_scale = Tensor::scalar<float>(0.9f), y_zero = bytes({}, left, 7);
+  expect_same(node("QLinearMatMul"),
+              {&a, &a_scale, &a_zero, &b, &b_scale, &b_zero, &y_scale, &y_zero});
+  const Tensor x = floats({3, 23, k}, 8, 2);
+  expect_same(node("DynamicQuantizeMatMul", "com.microsoft"), {&x, &b, &b_scale, &b_zero, &bias});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Products,
+                         testing::Combine(testing::Values(DType::kUint8, DType::kInt8),
+                                          testing::Values(DType::kUint8, DType::kInt8),
+                                          testing::Values(1, 3, 64, 512, 700, 1536)));
+
+TEST(Products, OtherOperandsAreForTheReference) {
+  ThreadPool pool(1);
+  const Tensor b = bytes({8, 5}, DType::kInt8, 1), a = bytes({2, 7}, DType::kUint8, 2);
+  const Tensor fits = bytes({2, 8}, DType::kUint8, 3), rows = bytes({2}, DType::kUint8, 4);
+  const IntegerMatrix matrix(b, kernels::choose_gemm(kernels::GemmType::kInt8, detect_isa()));
+  std::vector<Tensor> out;
+  const ir::Node what = node("MatMulInteger");
+  const std::vector<const Tensor*> short_rows{&a, &b}, zeros{&fits, &b, &rows}, none{nullptr, &b};
+  EXPECT_FALSE(multiply_integers({what, short_rows}, matrix, pool, out));
+  EXPECT_FALSE(multiply_integers({what, zeros}, matrix, pool, out));
+  EXPECT_FALSE(multiply_integers({what, none}, matrix, pool, out));
+}
+
+TEST(RowOperators, AreNearTheReference) {
+  ThreadPool pool(2);
+  const Tensor x = floats({5, 7, 129}, 1, 3), scale = floats({129}, 2), bias = floats({129}, 3);
+  ir::Node tanh_form = node("Gelu");
+  tanh_form.attributes.set("approximate", std::string("tanh"));
+  const std::vector<const Tensor*> one{&x}, three{&x, &scale, &bias};
+  const ir::Node calls[] = {node("Gelu"), tanh_form, node("Softmax"), node("LayerNormalization")};
+  for (const ir::Node& what : calls) {
+    const ops::OpCall call{what, what.op == "LayerNormalization" ? three : one};
+    const Tensor wanted = reference(call).front();
+    std::vector<Tensor> got;
+    ASSERT_TRUE(run_rows(call, detect_isa(), pool, got)) << what.op;
+    ASSERT_EQ(got.front().shape(), wanted.shape());
+    for (std::size_t i = 0; i < wanted.elements(); ++i) {
+      ASSERT_NEAR(got.front().data<float>()[i], wanted.data<float>()[i], 5e-6f) << what.op;
+    }
+  }
+}
+
+TEST(RowOperators, QuantizeToTheSameBytes) {
+  ThreadPool pool(2);
+  const ir::Node what = node("DynamicQuantizeLinear");
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    Tensor x = floats({3, 11, 997}, seed, 0.2f * static_cast<float>(seed));
+    const std::vector<const Tensor*> one{&x};
+    const auto wanted = reference({what, one});
+    std::vector<Tensor> got;
+    ASSERT_TRUE(run_rows({what, one}, detect_isa(), pool, got));
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(identical(got[i], wanted[i])) << seed;
+    x.mutable_data<float>()[50] = NAN;
+    got.clear();
+    EXPECT_FALSE(run_rows({what, one}, detect_isa(), pool, got));
+  }
+}
+
+}  // namespace
+}  // namespace octavo::runtime
