@@ -135,7 +135,7 @@ TEST(FuseSkipLayerNorm, LeavesASumWithOneRowForAll) {
   EXPECT_EQ(apply(fuse_skip_layer_norm, b.graph).fired, 0u);
 }
 
-TEST(FuseSkipLayerNorm, SaysWhyAGraphSumIsLeft) {
+TEST(FuseSkipLayerNorm, LeavesARowOfTheTextThatIsRepeated) {
   Builder b;
   const auto first =
       b.op("Gather", {b.tokens(kWidth), b.integers({0})}, with("axis", std::int64_t{1}));
@@ -353,6 +353,61 @@ TEST(SimplifyShapes, MakesComputedShapesConstant) {
   EXPECT_EQ(apply(simplify_shapes, b.graph).fired, 2u);
   EXPECT_EQ(count(b.graph, "Concat"), 0u);
   EXPECT_EQ(count(b.graph, "Shape"), 0u);
+}
+
+TEST(SimplifyShapes, ExpandsByAConstant) {
+  Builder b;
+  const auto x = b.tokens(kWidth);
+  const auto kept =
+      b.op("Cast", {b.op("Unsqueeze", {b.mask, b.integers({-1})})}, with("to", std::int64_t{1}));
+  b.output(b.op("Mul", {x, b.op("Expand", {kept, b.op("Shape", {x})})}));
+  EXPECT_EQ(apply(simplify_shapes, b.graph).fired, 1u);
+  EXPECT_EQ(count(b.graph, "Shape"), 0u);
+}
+
+TEST(SimplifyShapes, LeavesAnExpandByASizeOfTheBatch) {
+  Builder b;
+  const auto x = b.tokens(kWidth);
+  b.output(b.op("Add", {x, b.op("Expand", {b.weight({1, 1, kWidth}), b.op("Shape", {x})})}));
+  EXPECT_EQ(apply(simplify_shapes, b.graph).fired, 0u);
+}
+
+/// 0, 1, 2 .. in every row, whatever is padding.
+ir::ValueId all_positions(Builder& b) {
+  const auto length = b.op("Gather", {b.op("Shape", {b.ids}), b.integer(1)});
+  return b.op("Unsqueeze", {b.op("Range", {b.integer(0), length, b.integer(1)}), b.integers({0})});
+}
+
+ir::ValueId counted(Builder& b, ir::ValueId kept, std::int64_t offset) {
+  const auto sums = b.op("CumSum", {kept, b.integer(1)});
+  return b.op("Add", {b.op("Mul", {sums, kept}), b.integer(offset)});
+}
+
+TEST(LiftExactPositions, KeepsWhatLeftPaddedRowsMean) {
+  for (const std::string form : {"all", "ids", "mask"}) {
+    Builder b;
+    ir::ValueId indices = ir::kNoValue;
+    if (form == "all") indices = all_positions(b);
+    if (form == "mask") {  // 0 for the first kept token
+      indices = b.op("Sub", {counted(b, b.mask, 0), b.mask});
+    }
+    if (form == "ids") {
+      const auto words = b.op("Not", {b.op("Equal", {b.ids, b.integer(1)})});
+      indices = counted(b, b.op("Cast", {words}, with("to", std::int64_t{7})), 1);
+    }
+    const auto places = b.op("Gather", {b.weight({40, kWidth}), indices});
+    b.output(b.op("Add", {b.tokens(kWidth), places}));
+    const Batch batch = left(9, {9, 4, 7});
+    const Tensor before = testing::run(b.graph, batch);
+    EXPECT_EQ(apply(lift_exact_positions, b.graph).fired, 1u) << form;
+    EXPECT_EQ(testing::difference(before, testing::run(b.graph, batch), batch), 0) << form;
+    for (const ir::NodeId id : b.graph.topological_order()) {
+      const ir::Node& node = b.graph.node(id);
+      if (node.op != "PositionIds") continue;
+      EXPECT_EQ(node.input(1) != ir::kNoValue, form == "mask") << form;
+    }
+    EXPECT_EQ(count(b.graph, "PositionIds", "ai.octavo"), 1u) << form;
+  }
 }
 
 TEST(OptimizeGraph, DoesNothingAtLevelZeroAndRefusesUnknownNames) {

@@ -1,6 +1,7 @@
 // Reshapes by a shape that is computed: where every dimension of the result is a number, a
 // dimension of the input at the same place, or one that is left over, the shape becomes the
 // constant that says so ([0, 0, heads, size]), and the Shape, Gather, Concat before it go.
+// So do those of an Expand that repeats a known number of times.
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -28,21 +29,38 @@ std::optional<std::vector<std::int64_t>> constant_shape(const ProbeShape& in,
   return shape;
 }
 
+/// The constant shape that expands `in` to `out`: 1 where a dimension stays.
+std::optional<std::vector<std::int64_t>> expanding_shape(const ProbeShape& in,
+                                                         const ProbeShape& out) {
+  std::vector<std::int64_t> shape;
+  if (in.size() > out.size()) return std::nullopt;
+  const std::size_t lead = out.size() - in.size();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (i >= lead && in[i - lead] == out[i]) {
+      shape.push_back(1);
+    } else if (out[i].constant()) {
+      shape.push_back(out[i].factor);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return shape;
+}
+
 }  // namespace
 
 void simplify_shapes(ir::Graph& graph, PassContext& context) {
   const Probe& probe = context.probe();
   if (!probe.usable()) return;
   for (const ir::NodeId id : graph.topological_order()) {
-    ir::Node& node = graph.node(id);
-    if (!node.is("Reshape") || !makes_one(node) || graph.constant(node.input(1)) != nullptr)
-      continue;
-    if (node.attributes.int_or("allowzero", 0) != 0 ||
-        !probe.depends_on_sizes_only(node.input(1))) {
-      continue;
-    }
+    const ir::Node& node = graph.node(id);
+    const bool reshape = node.is("Reshape");
+    if ((!reshape && !node.is("Expand")) || !makes_one(node)) continue;
+    if (!probe.depends_on_sizes_only(node.input(1))) continue;
+    if (reshape && node.attributes.int_or("allowzero", 0) != 0) continue;
     const ProbeShape *in = probe.shape(node.input(0)), *out = probe.shape(node.outputs[0]);
-    const auto shape = in && out ? constant_shape(*in, *out) : std::nullopt;
+    if (in == nullptr || out == nullptr) continue;
+    const auto shape = reshape ? constant_shape(*in, *out) : expanding_shape(*in, *out);
     if (!shape) {
       context.near_miss("node '" + node.name + "'", "its shape is no constant with one unknown");
       continue;
