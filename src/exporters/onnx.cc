@@ -3,6 +3,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "exporters/onnx_downgrade.h"
+#include "exporters/value_types.h"
 #include "octavo/error.h"
 
 namespace octavo::exporters {
@@ -13,7 +15,13 @@ using formats::OnnxAttributeType;
 using formats::OnnxNode;
 using formats::OnnxValueInfo;
 
-constexpr std::int64_t kIrVersion = 8;  // of opset 17; onnxruntime since 1.12 reads it
+/// Of the release of ONNX that brought the opset (docs/Versioning.md): what older readers take.
+std::int64_t ir_version(std::int64_t opset) {
+  if (opset < 12) return 6;
+  if (opset < 15) return 7;
+  if (opset < 19) return 8;
+  return opset < 21 ? 9 : 10;
+}
 
 OnnxAttribute convert(const std::string& name, const ir::Attribute& value, const ir::Node& node) {
   OnnxAttribute out;
@@ -40,12 +48,13 @@ OnnxAttribute convert(const std::string& name, const ir::Attribute& value, const
   return out;
 }
 
-OnnxValueInfo describe(const ir::Value& value, const std::string& name) {
+OnnxValueInfo describe(const ir::Value& value, std::optional<DType> dtype,
+                       const std::string& name) {
   OnnxValueInfo info;
   info.name = name;
-  if (!value.dtype) return info;
+  if (!dtype) return info;
   info.is_tensor = true;
-  info.elem_type = static_cast<std::int32_t>(*value.dtype);
+  info.elem_type = static_cast<std::int32_t>(*dtype);
   if (!value.shape) return info;
   info.shape.emplace();
   for (const ir::Dim& dim : *value.shape) {
@@ -60,25 +69,25 @@ OnnxValueInfo describe(const ir::Value& value, const std::string& name) {
 class Exporter {
  public:
   Exporter(const ir::Graph& graph, const OnnxExportOptions& options)
-      : graph_(graph), options_(options) {}
+      : graph_(graph), options_(options), types_(value_types(graph)) {}
 
   formats::OnnxModel run() {
-    model_.ir_version = kIrVersion;
+    model_.ir_version = ir_version(options_.opset);
     model_.producer_name = "octavo";
     model_.producer_version = OCTAVO_VERSION;
     model_.metadata_props = options_.metadata;
     model_.graph.name = graph_.name.empty() ? "octavo" : graph_.name;
-    std::set<std::string> domains{""};
     for (const ir::ValueId input : graph_.inputs()) {
       claim(input, graph_.value(input).name);
-      model_.graph.inputs.push_back(describe(graph_.value(input), names_.at(input)));
+      model_.graph.inputs.push_back(describe(graph_.value(input), type(input), names_.at(input)));
     }
     name_outputs();
-    for (const ir::NodeId id : graph_.topological_order()) {
-      domains.insert(graph_.node(id).domain);
-      add_node(graph_.node(id));
-    }
-    for (OnnxNode& node : aliases_) model_.graph.nodes.push_back(std::move(node));
+    for (const ir::NodeId id : graph_.topological_order()) add_node(graph_.node(id));
+    for (OnnxNode& node : aliases_) push(std::move(node));
+    add_initializers();
+    add_value_infos();
+    std::set<std::string> domains{""};
+    for (const OnnxNode& node : model_.graph.nodes) domains.insert(node.domain);
     for (const std::string& domain : domains) {
       model_.opset_imports.push_back({domain, domain.empty() ? options_.opset : 1});
     }
@@ -86,43 +95,54 @@ class Exporter {
   }
 
  private:
+  std::optional<DType> type(ir::ValueId id) const { return types_[static_cast<std::size_t>(id)]; }
+
+  std::string fresh(const std::string& wanted) {
+    const std::string base = wanted.empty() ? "value" : wanted;
+    std::string name = base;
+    std::size_t& count = counts_[base];
+    while (!taken_.insert(name).second) name = base + "_" + std::to_string(++count);
+    return name;
+  }
+
   /// Gives a value the wanted name, or one like it that is free.
   const std::string& claim(ir::ValueId id, const std::string& wanted) {
-    std::string name = wanted.empty() ? "value" : wanted;
-    for (std::size_t i = 1; !taken_.insert(name).second; ++i) {
-      name = (wanted.empty() ? "value" : wanted) + "_" + std::to_string(i);
-    }
-    return names_[id] = name;
+    std::string& name = names_[id];
+    name = fresh(wanted);
+    values_[name] = id;
+    return name;
   }
 
   /// A value that is no input, no constant and no other output takes the output's name; the rest
   /// becomes an Identity.
   void name_outputs() {
     for (const ir::Graph::Output& output : graph_.outputs()) {
-      ir::Value described = graph_.value(output.value);
+      const std::string name = fresh(output.name);
+      if (name != output.name) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    {.message = "an output has the name of another output or of an input",
+                     .place = "output '" + output.name + "'"});
+      }
       if (graph_.producer(output.value) != nullptr && !names_.contains(output.value)) {
-        claim(output.value, output.name);
+        names_[output.value] = name;
+        values_[name] = output.value;
       } else {
-        taken_.insert(output.name);
         OnnxNode node;
-        node.name = output.name + "/identity";
+        node.name = name + "/identity";
         node.op_type = "Identity";
-        node.inputs = {names_.contains(output.value) ? names_.at(output.value) : std::string()};
-        if (node.inputs[0].empty()) node.inputs[0] = input_name(output.value);
-        node.outputs = {output.name};
+        node.inputs = {value_name(output.value)};
+        node.outputs = {name};
         aliases_.push_back(std::move(node));
       }
-      model_.graph.outputs.push_back(describe(described, output.name));
+      model_.graph.outputs.push_back(
+          describe(graph_.value(output.value), type(output.value), name));
     }
   }
 
-  std::string input_name(ir::ValueId id) {
+  std::string value_name(ir::ValueId id) {
     if (id == ir::kNoValue) return {};
     if (const auto at = names_.find(id); at != names_.end()) return at->second;
-    const ir::Value& value = graph_.value(id);
-    const std::string& name = claim(id, value.name);
-    if (value.constant) model_.graph.initializers.push_back({name, *value.constant});
-    return name;
+    return claim(id, graph_.value(id).name);
   }
 
   void add_node(const ir::Node& node) {
@@ -135,22 +155,75 @@ class Exporter {
     out.name = node.name;
     out.op_type = node.op;
     out.domain = node.domain;
-    for (const ir::ValueId id : node.inputs) out.inputs.push_back(input_name(id));
-    for (const ir::ValueId id : node.outputs) out.outputs.push_back(input_name(id));
+    for (const ir::ValueId id : node.inputs) out.inputs.push_back(value_name(id));
+    for (const ir::ValueId id : node.outputs) out.outputs.push_back(value_name(id));
     while (!out.outputs.empty() && out.outputs.back().empty()) out.outputs.pop_back();
     while (!out.inputs.empty() && out.inputs.back().empty()) out.inputs.pop_back();
     for (const auto& [name, value] : node.attributes) {
       out.attributes.push_back(convert(name, value, node));
     }
-    model_.graph.nodes.push_back(std::move(out));
+    if (!node.domain.empty()) return push(std::move(out));
+    DowngradedNode older = downgrade_node(std::move(out), options_.opset, known_);
+    for (OnnxNode& made : older.nodes) push(std::move(made));
+    for (formats::OnnxTensor& tensor : older.initializers)
+      model_.graph.initializers.push_back(std::move(tensor));
+  }
+
+  /// Nodes need names of their own, too: onnxruntime refuses a model otherwise.
+  void push(OnnxNode node) {
+    const std::string wanted = node.name.empty() ? node.op_type : node.name;
+    node.name = wanted;
+    std::size_t& count = node_counts_[wanted];
+    while (!node_names_.insert(node.name).second)
+      node.name = wanted + "_" + std::to_string(++count);
+    model_.graph.nodes.push_back(std::move(node));
+  }
+
+  /// Constants that nodes still read: what became an attribute needs none.
+  void add_initializers() {
+    std::set<std::string> done;
+    for (const OnnxNode& node : model_.graph.nodes) {
+      for (const std::string& name : node.inputs) {
+        const auto at = values_.find(name);
+        if (at == values_.end() || !done.insert(name).second) continue;
+        const ir::Value& value = graph_.value(at->second);
+        if (value.constant) model_.graph.initializers.push_back({name, *value.constant});
+      }
+    }
+  }
+
+  void add_value_infos() {
+    std::set<std::string> outputs;
+    for (const OnnxValueInfo& info : model_.graph.outputs) outputs.insert(info.name);
+    for (const OnnxNode& node : model_.graph.nodes) {
+      for (const std::string& name : node.outputs) {
+        const auto at = values_.find(name);
+        if (at == values_.end() || outputs.contains(name)) continue;
+        const ir::Value& value = graph_.value(at->second);
+        if (value.shape && type(at->second))
+          model_.graph.value_info.push_back(describe(value, type(at->second), name));
+      }
+    }
   }
 
   const ir::Graph& graph_;
   const OnnxExportOptions& options_;
+  std::vector<std::optional<DType>> types_;  // by ValueId
   formats::OnnxModel model_;
   std::unordered_map<ir::ValueId, std::string> names_;
-  std::set<std::string> taken_;
+  std::unordered_map<std::string, ir::ValueId> values_;  // the same, backwards
+  std::set<std::string> taken_, node_names_;
+  std::unordered_map<std::string, std::size_t> counts_, node_counts_;
   std::vector<OnnxNode> aliases_;
+  const OnnxValues known_{.constant = [this](const std::string& name) -> const Tensor* {
+                            const auto at = values_.find(name);
+                            return at == values_.end() ? nullptr : graph_.constant(at->second);
+                          },
+                          .dtype = [this](const std::string& name) -> std::optional<DType> {
+                            const auto at = values_.find(name);
+                            return at == values_.end() ? std::nullopt : type(at->second);
+                          },
+                          .fresh = [this](const std::string& base) { return fresh(base); }};
 };
 
 }  // namespace
