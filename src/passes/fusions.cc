@@ -23,6 +23,7 @@ constexpr Pass kPasses[] = {
     {"fuse_quick_gelu", 2, fuse_quick_gelu},
     {"fuse_attention", 2, fuse_attention},
     {"fuse_rotary_embedding", 2, fuse_rotary_embedding},
+    {"fuse_gemm", 2, fuse_gemm},
     {"merge_duplicates", 2, merge_duplicates},
 };
 

@@ -298,6 +298,22 @@ TEST(FuseRotaryEmbedding, LeavesWhatOthersRead) {
   EXPECT_EQ(outcome.notes.size(), 1u);
 }
 
+TEST(FuseGemm, TakesAHeadOnTheFirstToken) {
+  Builder b;
+  auto x = b.op("Gather", {b.tokens(kWidth), b.integer(0)}, with("axis", std::int64_t{1}));
+  x = b.op("Tanh", {linear(b, x)});
+  b.output(linear(b, x));
+  EXPECT_EQ(apply(fuse_gemm, b.graph).fired, 2u);
+  EXPECT_EQ(count(b.graph, "Gemm"), 2u);
+  EXPECT_EQ(count(b.graph, "MatMul"), 0u);
+}
+
+TEST(FuseGemm, LeavesProductsOfAllTokens) {
+  Builder b;
+  b.output(linear(b, b.op("Tanh", {b.tokens(kWidth)})));
+  EXPECT_EQ(apply(fuse_gemm, b.graph).fired, 0u);
+}
+
 ir::ValueId slice(Builder& b, ir::ValueId x, std::int64_t begin, std::int64_t end) {
   return b.op("Slice", {x, b.integers({begin}), b.integers({end}), b.integers({-1})});
 }

@@ -71,6 +71,7 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context);
 void fuse_bias_gelu(ir::Graph& graph, PassContext& context);
 void fuse_quick_gelu(ir::Graph& graph, PassContext& context);
 void fuse_attention(ir::Graph& graph, PassContext& context);
+void fuse_gemm(ir::Graph& graph, PassContext& context);
 void fuse_rotary_embedding(ir::Graph& graph, PassContext& context);
 
 }  // namespace octavo::passes
