@@ -126,12 +126,12 @@ void add_tokenizer_files(const std::string& path, std::vector<std::string>& file
   }
 }
 
-ImportedModel import_model(const ModelFiles& files) {
+ImportedModel import_model(const ModelFiles& files, FileAccess access) {
   return with_frame(
       [&] { return "loading the model " + files.path; },
       [&]() -> ImportedModel {
         if (files.onnx) {
-          const formats::OnnxModel model = formats::read_onnx(files.weights);
+          const formats::OnnxModel model = formats::read_onnx(files.weights, access);
           ImportedModel out{.graph = importers::import_onnx(model),
                             .family = model.producer_name.empty() ? "onnx" : model.producer_name,
                             .files = model.external_files,
@@ -140,8 +140,9 @@ ImportedModel import_model(const ModelFiles& files) {
           return out;
         }
         const JsonDocument config = formats::load_hf_config(files.directory);
-        const auto source = files.weights.empty() ? formats::TensorSource::open(files.directory)
-                                                  : formats::TensorSource::open_file(files.weights);
+        auto source = files.weights.empty() ? formats::TensorSource::open(files.directory)
+                                            : formats::TensorSource::open_file(files.weights);
+        if (access == FileAccess::kMap) source.map();
         ImportedModel out{.graph = importers::import_hf(config.root(), source),
                           .family = std::string(config.root().at("model_type").as_string()),
                           .files = source.files()};

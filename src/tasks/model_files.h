@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_mapping.h"
 #include "formats/hf_config.h"
 #include "ir/graph.h"
 
@@ -36,6 +37,7 @@ struct ImportedModel {
   std::map<std::string, std::string> metadata{};  // metadata_props of an ONNX file
 };
 
-ImportedModel import_model(const ModelFiles& files);
+/// Mapped: for tools that go through the weights once (base/file_mapping.h).
+ImportedModel import_model(const ModelFiles& files, FileAccess access = FileAccess::kCopy);
 
 }  // namespace octavo::tasks
