@@ -139,6 +139,7 @@
   OP("", Where, where)                                                              \
   OP("", Xor, logical_xor)                                                          \
   OP("ai.octavo", Attention, octavo_attention)                                      \
+  OP("ai.octavo", FakeQuantize, octavo_fake_quantize)                               \
   OP("ai.octavo", PositionIds, octavo_position_ids)                                 \
   OP("ai.octavo", RotaryEmbedding, octavo_rotary_embedding)                         \
   OP("com.microsoft", Attention, contrib_attention)                                 \

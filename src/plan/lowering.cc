@@ -165,6 +165,7 @@ void Lowering::lower(NodeId id) {
     if (node.op == "Attention") return lower_attention(node);
     if (node.op == "RotaryEmbedding") return lower_rotary(node);
     if (node.op == "PositionIds") return lower_positions(node);
+    if (node.op == "FakeQuantize") return lower_fake_quantize(node);
   }
   refuse(node, "there is no packed step for this operator");
 }

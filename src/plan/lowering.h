@@ -60,6 +60,7 @@ class Lowering {
   void lower_rotary(const ir::Node& node);
   void lower_attention(const ir::Node& node);
   void lower_positions(const ir::Node& node);
+  void lower_fake_quantize(const ir::Node& node);
   void lower_identity(const ir::Node& node);
 
   std::optional<LinearMatch> match_linear(ir::NodeId id);

@@ -1,7 +1,9 @@
 // Row-wise nodes: normalisation, element-wise operations, columns of the last axis.
 #include <algorithm>
+#include <cmath>
 
 #include "plan/lowering.h"
+#include "plan/steps/fake_quantize.h"
 
 namespace octavo::plan {
 
@@ -105,6 +107,19 @@ void Lowering::lower_binary(const Node& node, BinaryOp op) {
   spec.y = new_view(x.width, x.layout);
   const View y = spec.y;
   plan_->steps_.push_back(make_binary(std::move(spec), isa_));
+  set(node.outputs[0], y);
+}
+
+void Lowering::lower_fake_quantize(const Node& node) {
+  const View x = view(node.inputs[0], node);
+  const float scale = node.attributes.float_or("scale", 0);
+  const auto low = static_cast<float>(node.attributes.require_int("low")),
+             high = static_cast<float>(node.attributes.require_int("high"));
+  if (!(scale > 0) || !std::isfinite(scale) || low > 0 || high < 0)
+    refuse(node, "its grid is none");
+  const View y = new_view(x.width, x.layout);
+  plan_->steps_.push_back(make_fake_quantize(
+      {.name = node.name, .x = x, .y = y, .scale = scale, .low = low, .high = high}));
   set(node.outputs[0], y);
 }
 

@@ -1,6 +1,7 @@
 #include "plan/step_kinds.h"
 
 #include "plan/steps/attention.h"
+#include "plan/steps/fake_quantize.h"
 #include "plan/steps/linear.h"
 #include "plan/steps/packed_linear.h"
 #include "plan/steps/quantize.h"
@@ -18,6 +19,7 @@ constexpr StepKind kKinds[] = {
     {"attention", load_attention},
     {"binary", load_binary},
     {"embedding", load_embedding},
+    {"fake_quantize", load_fake_quantize},
     {"first_token", load_first_token},
     {"layer_norm", load_layer_norm},
     {"linear", load_linear},

@@ -95,8 +95,9 @@ bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outpu
   return true;
 }
 
-std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds, const Tap& tap) {
-  ops::Feeds by_id;
+std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds, const Tap& tap,
+                                     const ops::Feeds& given) {
+  ops::Feeds by_id = given;
   std::string known;
   for (const ir::ValueId input : graph_.inputs()) {
     const std::string& name = graph_.value(input).name;

@@ -27,7 +27,9 @@ class GraphRunner {
   /// Feeds by input name, integers as int64 whatever integer the graph takes; an input of the graph
   /// that is missing, or a name it does not have, is Error(kInvalidArgument). Outputs in the order
   /// of graph().outputs().
-  std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, const Tap& tap = {});
+  /// Values of `given` are taken as they are, and what only they needed does not run.
+  std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, const Tap& tap = {},
+                          const ops::Feeds& given = {});
 
   const ir::Graph& graph() const { return graph_; }
 
