@@ -1,6 +1,10 @@
-// SimplifiedLayerNormalization (RMSNorm) from its parts:
+// RMSNormalization from its parts:
 //
 //   x / Sqrt(ReduceMean(x * x) + epsilon) * gamma     or     gamma * (x * Reciprocal(Sqrt(..)))
+//
+// fuse_skip_layer_norm takes it where a sum comes before. onnxruntime's name for it alone,
+// SimplifiedLayerNormalization, is in no schema that a checker knows: below opset 23 it is written
+// out again, and onnxruntime fuses it when it loads the file.
 #include "passes/pass.h"
 #include "passes/token_values.h"
 
@@ -78,8 +82,8 @@ void fuse_rms_norm(ir::Graph& graph, PassContext& context) {
     Tensor row = flat_row(*gamma);
     const ir::ValueId scale = graph.add_constant(node.name + ".scale", std::move(row));
     const ir::ValueId out = graph.node(reader).outputs[0];
-    graph.replace_uses(out, graph.emit("SimplifiedLayerNormalization", {root->x, scale},
-                                       std::move(attributes), "", node.name + ".fused"));
+    graph.replace_uses(out, graph.emit("RMSNormalization", {root->x, scale}, std::move(attributes),
+                                       "", node.name + ".fused"));
     context.fire();
   }
 }

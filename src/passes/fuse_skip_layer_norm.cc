@@ -7,6 +7,10 @@
 namespace octavo::passes {
 namespace {
 
+bool is_rms_norm(const ir::Node& node) {
+  return node.is("RMSNormalization") || node.is("SimplifiedLayerNormalization");
+}
+
 struct Skip {
   ir::ValueId sum = ir::kNoValue, input = ir::kNoValue, skip = ir::kNoValue;
   const Tensor* bias = nullptr;
@@ -46,7 +50,7 @@ std::optional<Skip> match(const ir::Graph& graph, const Readers& readers, TokenV
 }
 
 void rewrite(ir::Graph& graph, const Readers& readers, const ir::Node& norm, const Skip& skip) {
-  const bool simplified = norm.is("SimplifiedLayerNormalization");
+  const bool simplified = is_rms_norm(norm);
   ir::Node node;
   node.op = simplified ? "SkipSimplifiedLayerNormalization" : "SkipLayerNormalization";
   node.domain = "com.microsoft";
@@ -78,7 +82,7 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
   TokenValues tokens(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    const bool simplified = node.is("SimplifiedLayerNormalization");
+    const bool simplified = is_rms_norm(node);
     if ((!simplified && !node.is("LayerNormalization")) || !makes_one(node)) continue;
     const std::string where = "node '" + node.name + "'";
     const auto width = tokens.width(node.input(0));

@@ -66,7 +66,7 @@ std::optional<std::int64_t> TokenValues::find(ir::ValueId value) {
     }
     if (one_of(*node, {"Add", "Sub", "Mul", "Div"})) return elementwise(*node);
     if (one_of(*node, {"Split", "Slice"})) return part(*node, value);
-    if (one_of(*node, {"LayerNormalization", "SimplifiedLayerNormalization"})) {
+    if (one_of(*node, {"LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"})) {
       return value == node->outputs[0] ? known(node->input(0)) : std::nullopt;
     }
     if (one_of(*node, {"Gelu", "Relu", "Tanh", "Sigmoid", "Identity", "Erf", "Sqrt", "Neg"})) {
