@@ -7,8 +7,7 @@
 
 #include <type_traits>
 
-#include "kernels/gemm/layout.h"
-#include "kernels/gemm/tiles.h"
+#include "kernels/gemm/tile_block.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -49,58 +48,15 @@ struct TileProducts {
     std::size_t lda, group_bytes, steps, ld;
   };
 
-  template <int kC, int kA, int kB>
-  OCTAVO_INLINE static void dot() {
-    if constexpr (kType == GemmType::kInt8) {
-      Tiles::template dot_int8<kC, kA, kB>();
-    } else {
-      Tiles::template dot_bf16<kC, kA, kB>();
-    }
-  }
-
-  // Tile numbers: sums 2 * (tile of A) + (tile of B) or 0 to 3; A 4 and 5 or 4; B the others.
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE static void zero() {
-    if constexpr (kGroup < kBTiles) {
-      Tiles::template zero<kGroup>();
-      if constexpr (kATiles == 2) Tiles::template zero<2 + kGroup>();
-      zero<kATiles, kBTiles, kGroup + 1>();
-    }
-  }
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE static void step(const Operands& x, const std::byte* a, const std::byte* b) {
-    if constexpr (kGroup < kBTiles) {
-      constexpr int kB = kATiles == 2 ? 6 + kGroup : 5 + kGroup % 3;
-      Tiles::template load<kB>(b, kTileBytes);
-      if constexpr (kGroup == 0) Tiles::template load<4>(a, x.lda);
-      dot<kGroup, 4, kB>();
-      if constexpr (kATiles == 2) {
-        if constexpr (kGroup == 0) Tiles::template load<5>(a + kTileRows * x.lda, x.lda);
-        dot<2 + kGroup, 5, kB>();
-      }
-      step<kATiles, kBTiles, kGroup + 1>(x, a, b + x.group_bytes);
-    }
-  }
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE static void store(Sum* sums, std::size_t ld) {
-    if constexpr (kGroup < kBTiles) {
-      Tiles::template store<kGroup>(sums + kGroup * kTileRows, ld * sizeof(Sum));
-      if constexpr (kATiles == 2) {
-        Tiles::template store<2 + kGroup>(sums + kTileRows * ld + kGroup * kTileRows,
-                                          ld * sizeof(Sum));
-      }
-      store<kATiles, kBTiles, kGroup + 1>(sums, ld);
-    }
-  }
-
   template <int kATiles, int kBTiles>
   OCTAVO_INLINE static void block(const Operands& x, std::size_t group, Sum* sums) {
+    using Block = TileBlock<Tiles, kType, kATiles, kBTiles>;
     const std::byte *a = x.a, *b = x.b + group * x.group_bytes;
-    zero<kATiles, kBTiles>();
+    Block::zero();
     for (std::size_t i = 0; i < x.steps; ++i, a += kTileBytes, b += kTileSize) {
-      step<kATiles, kBTiles>(x, a, b);
+      Block::multiply(a, x.lda, kTileRows * x.lda, b, x.group_bytes);
     }
-    store<kATiles, kBTiles>(sums + group * kTileRows, x.ld);
+    Block::store(sums + group * kTileRows, x.ld);
   }
 };
 

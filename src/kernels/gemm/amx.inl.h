@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "kernels/gemm/finish.inl.h"
-#include "kernels/gemm/tiles.h"
+#include "kernels/gemm/tile_block.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -79,65 +79,21 @@ class AmxGemm {
     Tiles::configure(config);
   }
 
-  template <int kC, int kA, int kB>
-  OCTAVO_INLINE static void dot() {
-    if constexpr (kType == GemmType::kInt8) {
-      Tiles::template dot_int8<kC, kA, kB>();
-    } else {
-      Tiles::template dot_bf16<kC, kA, kB>();
-    }
-  }
-
-  // Tile numbers: sums 2 * (tile of A) + (tile of B) or 0 to 3; A 4 and 5 or 4; B the others.
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE void multiply(const std::byte* a, const std::byte* b) const {
-    if constexpr (kGroup < kBTiles) {
-      constexpr int kB = kATiles == 2 ? 6 + kGroup : 5 + kGroup % 3;
-      Tiles::template load<kB>(b, kTileBytes);
-      if constexpr (kGroup == 0) Tiles::template load<4>(a, kTileBytes);
-      dot<kGroup, 4, kB>();
-      if constexpr (kATiles == 2) {
-        if constexpr (kGroup == 0) Tiles::template load<5>(a + block_bytes_, kTileBytes);
-        dot<2 + kGroup, 5, kB>();
-      }
-      multiply<kATiles, kBTiles, kGroup + 1>(a, b + block_bytes_);
-    }
-  }
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE static void zero() {
-    if constexpr (kGroup < kBTiles) {
-      Tiles::template zero<kGroup>();
-      if constexpr (kATiles == 2) Tiles::template zero<2 + kGroup>();
-      zero<kATiles, kBTiles, kGroup + 1>();
-    }
-  }
-  template <int kATiles, int kBTiles, int kGroup = 0>
-  OCTAVO_INLINE static void store(Sum* sums) {
-    constexpr std::size_t kLd = kBTiles * kTileRows;
-    if constexpr (kGroup < kBTiles) {
-      Tiles::template store<kGroup>(sums + kGroup * kTileRows, kLd * sizeof(Sum));
-      if constexpr (kATiles == 2) {
-        Tiles::template store<2 + kGroup>(sums + kTileRows * kLd + kGroup * kTileRows,
-                                          kLd * sizeof(Sum));
-      }
-      store<kATiles, kBTiles, kGroup + 1>(sums);
-    }
-  }
-
   template <int kATiles, int kBTiles>
   void block(std::size_t row, std::size_t rows, std::size_t group) {
+    using Block = TileBlock<Tiles, kType, kATiles, kBTiles>;
     const std::byte* a = args_.a + gemm_row_offset(row, tiles_ * kTileBytes);
     const std::byte* b = args_.b + group * block_bytes_;
     const std::size_t share = tiles_ == 0 ? 0 : (waiting_.rows + tiles_ - 1) / tiles_;
-    zero<kATiles, kBTiles>();
+    Block::zero();
     for (std::size_t tile = 0; tile < tiles_; ++tile, a += kTileSize, b += kTileSize) {
-      multiply<kATiles, kBTiles>(a, b);
+      Block::multiply(a, kTileBytes, block_bytes_, b, block_bytes_);
       finish_some(share);
     }
     finish_some(waiting_.rows);
     Sum* sums = sums_[next_];
     next_ ^= 1;
-    store<kATiles, kBTiles>(sums);
+    Block::store(sums, kBTiles * kTileRows);
     waiting_ = {sums, row, rows, group, kBTiles, 0};
   }
 
