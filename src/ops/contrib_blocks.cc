@@ -82,7 +82,6 @@ Tensor nbits_weight(const OpCall& call) {
   const Tensor& codes = call.input(1);
   require_bytes(call, codes);
   const std::int64_t blocks = (k + block - 1) / block, blob = block * bits / 8;
-  Tensor out = make_output(call, DType::kFloat32, {k, n});
   const Tensor scales = call.input(2).to_float32();
   if (static_cast<double>(n) * static_cast<double>(blocks) * static_cast<double>(blob) >
       static_cast<double>(kMaxTensorBytes)) {
@@ -100,6 +99,7 @@ Tensor nbits_weight(const OpCall& call) {
     require_bytes(call, *zeros);
     require_elements(call, *zeros, n * zero_row, "the zero points");
   }
+  Tensor out = make_output(call, DType::kFloat32, {k, n});
   const std::uint8_t* from = codes.data<std::uint8_t>().data();
   float* to = out.mutable_data<float>().data();
   for (std::int64_t j = 0; j < n; ++j) {
@@ -131,10 +131,10 @@ Tensor bnb4_weight(const OpCall& call) {
   }
   const Tensor& codes = call.input(1);
   require_bytes(call, codes);
-  Tensor out = make_output(call, DType::kFloat32, {k, n});
   const Tensor scales = call.input(2).to_float32();
   require_elements(call, codes, (n * k + 1) / 2, "the weights");
   require_elements(call, scales, (n * k + block - 1) / block, "the scales");
+  Tensor out = make_output(call, DType::kFloat32, {k, n});
   const auto& table = type == 0 ? kFp4 : kNf4;
   const auto from = codes.data<std::uint8_t>();
   float* to = out.mutable_data<float>().data();

@@ -1,6 +1,6 @@
-// com.microsoft.MultiHeadAttention, FusedMatMul and RotaryEmbedding written out in standard
-// operators, for which the number of dimensions must be known. What the attention means, its mask
-// above all, is then for lift_attention to prove.
+// com.microsoft.MultiHeadAttention, a RotaryEmbedding before it, and FusedMatMul written out in
+// standard operators, for which the number of dimensions must be known. What the attention means,
+// its mask above all, is then for lift_attention to prove.
 #include <cmath>
 #include <map>
 
@@ -133,8 +133,19 @@ class Writer {
     }
     ir::ValueId parts[3] = {in(0), in(1), in(2)};
     if (has(3) && !add_bias(parts, width)) return "its bias is no constant of the right size";
-    const ir::ValueId q = split(parts[0], heads, width[0] / heads, perm({0, 2, 1, 3}));
-    const ir::ValueId k = split(parts[1], heads, width[1] / heads, perm({0, 2, 3, 1}));
+    const bool rotates = rotary(parts[0]) != nullptr || rotary(parts[1]) != nullptr;
+    ir::ValueId q, k;
+    if (rotates) {
+      if (has(3)) return "its bias comes after rotary positions";
+      const auto turned_q = rotated(parts[0], heads, width[0] / heads);
+      const auto turned_k = rotated(parts[1], heads, width[1] / heads);
+      if (!turned_q || !turned_k) return "its rotary positions have no known form";
+      q = *turned_q;
+      k = emit("Transpose", {*turned_k}, {{"perm", perm({0, 1, 3, 2})}});
+    } else {
+      q = split(parts[0], heads, width[0] / heads, perm({0, 2, 1, 3}));
+      k = split(parts[1], heads, width[1] / heads, perm({0, 2, 3, 1}));
+    }
     const ir::ValueId v = split(parts[2], heads, width[2] / heads, perm({0, 2, 1, 3}));
     float scale = node_.attributes.float_or("scale", 0.0f);
     if (scale == 0)
@@ -170,6 +181,94 @@ class Writer {
                     std::vector<std::int64_t> order) {
     const ir::ValueId shaped = emit("Reshape", {x, integers("heads", {0, 0, heads, size})});
     return emit("Transpose", {shaped}, {{"perm", std::move(order)}});
+  }
+
+  const ir::Node* rotary(ir::ValueId value) const {
+    const ir::Node* node = graph_.producer(value);
+    return node != nullptr && node->is("RotaryEmbedding", kContrib) ? node : nullptr;
+  }
+
+  /// [batch, heads, tokens, size] of token values that a RotaryEmbedding of halves turns.
+  std::optional<ir::ValueId> rotated(ir::ValueId value, std::int64_t heads, std::int64_t size) {
+    if (rotary(value) == nullptr) return std::nullopt;
+    const ir::Node node = *rotary(value);
+    const ir::Attributes& attributes = node.attributes;
+    const ProbeShape* table = probe_.shape(node.input(2));
+    const auto dims = rank(node.input(1));
+    if (attributes.int_or("interleaved", 0) != 0 || attributes.float_or("scale", 1.0f) != 1.0f ||
+        attributes.int_or("is_packed_batching", 0) != 0 || !dims || *dims < 1 || *dims > 2 ||
+        table == nullptr || table->size() != 2 || !(*table)[1].constant() ||
+        (*table)[1].factor * 2 != size || node.inputs.size() != 4) {
+      return std::nullopt;
+    }
+    ir::ValueId places = node.input(1);
+    if (*dims == 1) {
+      const ir::ValueId sizes = emit("Shape", {node.input(0)});
+      const ir::ValueId length = emit("Squeeze", {emit("Gather", {sizes, integers("axis", {1})})});
+      places = emit("Add", {emit("Range", {integer("zero", 0), length, integer("one", 1)}),
+                            emit("Cast", {places}, {{"to", kInt64}})});
+    }
+    ir::ValueId turns[2];
+    const auto frequencies = steady_frequencies(node, size / 2);
+    for (const std::size_t i : {0u, 1u}) {
+      ir::ValueId rows;
+      if (frequencies) {
+        const ir::ValueId number =
+            emit("Unsqueeze", {emit("Cast", {places}, {{"to", kFloat}}), integers("last", {-1})});
+        const ir::ValueId angles =
+            emit("Mul", {number, constant("frequencies", Tensor::vector<float>(*frequencies))});
+        rows = emit(i == 0 ? "Cos" : "Sin", {angles});
+      } else {
+        rows = emit("Gather", {node.input(2 + i), places});
+      }
+      if (*dims == 2) rows = emit("Unsqueeze", {rows, integers("heads_axis", {1})});
+      turns[i] = emit("Concat", {rows, rows}, {{"axis", std::int64_t{-1}}});
+    }
+    const ir::ValueId x = split(node.input(0), heads, size, perm({0, 2, 1, 3}));
+    const auto half = [&](std::int64_t first) {
+      return emit("Slice", {x, integers("starts", {first}), integers("ends", {first + size / 2}),
+                            integers("axes", {3})});
+    };
+    const ir::ValueId turned =
+        emit("Concat", {emit("Neg", {half(size / 2)}), half(0)}, {{"axis", std::int64_t{-1}}});
+    return emit("Add", {emit("Mul", {x, turns[0]}), emit("Mul", {turned, turns[1]})});
+  }
+
+  /// Angles a position of constant tables that hold the multiples of one angle a column; nothing
+  /// for other tables, and for ones that the graph computes.
+  std::optional<std::vector<float>> steady_frequencies(const ir::Node& node,
+                                                       std::int64_t half) const {
+    const Tensor *cosine = graph_.constant(node.input(2)), *sine = graph_.constant(node.input(3));
+    if (cosine == nullptr || sine == nullptr || cosine->shape() != sine->shape() ||
+        cosine->dtype() != DType::kFloat32 || sine->dtype() != DType::kFloat32 ||
+        cosine->rank() != 2 || cosine->dim(0) < 2) {
+      return std::nullopt;
+    }
+    constexpr double kTurn = 2 * 3.14159265358979323846, kTolerance = 3e-4;
+    const std::int64_t rows = cosine->dim(0);
+    std::vector<float> out;
+    for (std::int64_t d = 0; d < half; ++d) {
+      const auto angle = [&](std::int64_t row) {
+        const auto i = static_cast<std::size_t>(row * half + d);
+        return std::atan2(double{sine->data<float>()[i]}, double{cosine->data<float>()[i]});
+      };
+      // The further the row, the finer the angle that it tells, less whole turns.
+      double step = angle(1);
+      for (std::int64_t row = 2; row < std::min<std::int64_t>(rows, 512); row *= 2) {
+        const double found = angle(row), near = step * static_cast<double>(row);
+        step = (found + kTurn * std::round((near - found) / kTurn)) / static_cast<double>(row);
+      }
+      for (std::int64_t row = 0; row < std::min<std::int64_t>(rows, 512); ++row) {
+        const auto i = static_cast<std::size_t>(row * half + d);
+        const double want = step * static_cast<double>(row);
+        if (!(std::fabs(cosine->data<float>()[i] - std::cos(want)) < kTolerance) ||
+            !(std::fabs(sine->data<float>()[i] - std::sin(want)) < kTolerance)) {
+          return std::nullopt;
+        }
+      }
+      out.push_back(static_cast<float>(step));
+    }
+    return out;
   }
 
   /// What is added to the scores, of shape [batch, 1, 1 or queries, keys].

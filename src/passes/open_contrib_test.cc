@@ -140,6 +140,44 @@ TEST(OpenAttention, QueryKeyAndValueOfTheirOwn) {
   EXPECT_EQ(apply(lift_attention, b.graph).fired, 1u);
 }
 
+// Rotary positions, of the tables that exporters compute once.
+TEST(OpenAttention, RotaryPositions) {
+  for (const bool one_offset : {false, true}) {
+    Builder b;
+    const std::int64_t rows = 700, half = 4;
+    std::vector<float> cosine, sine;
+    std::vector<std::int64_t> counted;
+    for (std::int64_t p = 0; p < rows; ++p) {
+      counted.push_back(p);
+      for (std::int64_t d = 0; d < half; ++d) {
+        const float angle = static_cast<float>(p) * std::pow(10000.0f, -static_cast<float>(d) / 4);
+        cosine.push_back(std::cos(angle));
+        sine.push_back(std::sin(angle));
+      }
+    }
+    const ir::ValueId c = b.graph.add_constant("c", Tensor::from<float>({rows, half}, cosine));
+    const ir::ValueId s = b.graph.add_constant("s", Tensor::from<float>({rows, half}, sine));
+    ir::ValueId places = b.integers({0});
+    if (!one_offset) {
+      const ir::ValueId sizes = b.op("Shape", {b.ids});
+      const ir::ValueId length = b.op("Gather", {sizes, b.integer(1)});
+      places = b.op("Expand", {b.op("Range", {b.integer(0), length, b.integer(1)}), sizes});
+    }
+    const auto turned = [&](ir::ValueId x) {
+      return contrib(b, "RotaryEmbedding", {x, places, c, s}, with("num_heads", std::int64_t{2}));
+    };
+    const ir::ValueId q = turned(b.tokens(16)), k = turned(b.tokens(16));
+    b.output(contrib(b, "MultiHeadAttention",
+                     {q, k, b.tokens(16), ir::kNoValue, as_int32(b, b.mask)},
+                     with("num_heads", std::int64_t{2})));
+    EXPECT_EQ(apply(open_attention, b.graph).fired, 1u);
+    EXPECT_EQ(left(b.graph), 0u);
+    const auto lifted = apply(lift_attention, b.graph);
+    EXPECT_EQ(lifted.fired, 1u) << (lifted.notes.empty() ? "" : lifted.notes[0]);
+    EXPECT_EQ(count(b.graph, "RotaryEmbedding", "ai.octavo"), 2u);
+  }
+}
+
 TEST(OpenAttention, CausalAttentionIsLeft) {
   Builder b;
   ir::Attributes attributes = with("num_heads", std::int64_t{2});

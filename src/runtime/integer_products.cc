@@ -105,7 +105,7 @@ std::vector<std::int32_t> IntegerMatrix::multiply(const Tensor& a, std::int32_t 
   }
   std::vector<std::int32_t> sums(m * n_);
   std::vector<float> found(m * n_);
-  const std::vector<float> ones(std::max(m, groups * kernels::kTileRows), 1.0f);
+  const std::vector<float> ones(std::max(blocks * kRows, groups * kernels::kTileRows), 1.0f);
   const std::vector<std::int32_t> none(groups * kernels::kTileRows, 0);
   const std::size_t columns = (groups + kGroups - 1) / kGroups;
   pool.parallel_for(blocks * columns, [&](std::size_t work, int) {
