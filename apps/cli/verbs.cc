@@ -15,6 +15,7 @@ const std::vector<Verb>& table() {
       {"compare", "Measure a model", "models beside a baseline", define_compare},
       {"bench", "Measure a model", "speed on this machine", define_bench},
       {"profile", "Measure a model", "where the time of a run goes", define_profile},
+      {"convert", "Change a model", "write it as ONNX", define_convert},
       {"optimize", "Change a model", "write it with fewer and larger operators", define_optimize},
       {"quantize", "Change a model", "write it in fewer bits", define_quantize},
       {"inspect", "Look inside", "what a model consists of and how it will run", define_inspect},

@@ -7,6 +7,7 @@ namespace octavo::cli {
 
 void define_bench(Command& command, Context& context);
 void define_compare(Command& command, Context& context);
+void define_convert(Command& command, Context& context);
 void define_doctor(Command& command, Context& context);
 void define_embed(Command& command, Context& context);
 void define_eval(Command& command, Context& context);

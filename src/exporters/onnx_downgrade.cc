@@ -250,9 +250,11 @@ class Downgrader {
       emit("Slice", {whole, one(start), one(end)}, y);
       return true;
     }
-    if (is_reduction() && opset_ < axes_since() && input(node_, 1).empty() &&
-        int_or(node_, "noop_with_empty_axes", 0) != 0) {
-      emit("Identity", {x}, y);
+    if (is_reduction() && opset_ < axes_since() && reduces_nothing()) {
+      // What a reduction over one element does to it.
+      if (is_any(op, {"ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"}))
+        refuse("a reduction over no axis", axes_since());
+      emit(is_any(op, {"ReduceL1", "ReduceL2"}) ? "Abs" : "Identity", {x}, y);
       return true;
     }
     return false;
@@ -340,6 +342,12 @@ class Downgrader {
   }
   std::int64_t axes_since() const { return node_.op_type == "ReduceSum" ? 13 : 18; }
 
+  bool reduces_nothing() const {
+    const Tensor* axes = constant_of(1);
+    return int_or(node_, "noop_with_empty_axes", 0) != 0 &&
+           (input(node_, 1).empty() || (axes != nullptr && axes->elements() == 0));
+  }
+
   // Inputs and attributes as the opset has them.
   void adapt() {
     const std::string& op = node_.op_type;
@@ -410,10 +418,11 @@ class Downgrader {
       refuse("the operator takes integers of 8 and 16 bits only since a later opset", 14);
   }
 
+  // A computed shape holds a 0 only where a tensor is empty, and is let pass.
   void reshape() {
     if (int_or(node_, "allowzero", 0) != 0) {
       const Tensor* shape = constant_of(1);
-      bool zero = shape == nullptr;
+      bool zero = false;
       if (shape != nullptr) {
         for (const std::int64_t dim : shape->to_int64s()) zero |= dim == 0;
       }

@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 #include "formats/sha256.h"
-#include "formats/sharded_safetensors.h"
 #include "octavo/error.h"
+#include "tasks/embedder_of_graph.h"
 #include "tasks/output_choice.h"
 #include "tasks/pooling.h"
 #include "tasks/runner.h"
@@ -26,17 +26,6 @@ using tasks::DenseLayer;
 struct PostModule {
   std::optional<DenseLayer> dense{};  // else: normalise
 };
-
-std::vector<Pooling> poolings_of(const formats::PoolingConfig& config) {
-  std::vector<Pooling> out;
-  if (config.cls_token) out.push_back(Pooling::kCls);
-  if (config.max_tokens) out.push_back(Pooling::kMax);
-  if (config.mean_tokens) out.push_back(Pooling::kMean);
-  if (config.mean_sqrt_len_tokens) out.push_back(Pooling::kMeanSqrtLen);
-  if (config.weighted_mean_tokens) out.push_back(Pooling::kWeightedMean);
-  if (config.last_token) out.push_back(Pooling::kLastToken);
-  return out;
-}
 
 Similarity similarity_of(const formats::SentenceTransformersConfig& config) {
   const std::string name = config.similarity_fn_name.value_or("cosine");
@@ -89,34 +78,10 @@ struct Embedder::Impl {
 };
 
 void Embedder::Impl::load_dense(const formats::SentenceModule& module) {
-  const std::string path =
-      (std::filesystem::path(files.directory) / module.path / "model.safetensors").string();
-  const auto source = formats::TensorSource::open_file(path);
-  const Tensor weight = source.read("linear.weight").to_float32();
-  const Shape expected{module.dense->out_features, module.dense->in_features};
-  if (weight.shape() != expected) {
-    throw Error(ErrorCode::kInvalidFile,
-                {.message = "a Dense module's weight has another shape than its config says",
-                 .file = path,
-                 .place = "tensor 'linear.weight'",
-                 .expected = shape_to_string(expected),
-                 .found = shape_to_string(weight.shape())});
-  }
-  std::vector<float> bias;
-  if (module.dense->bias) {
-    const Tensor values = source.read("linear.bias").to_float32();
-    if (values.elements() != static_cast<std::size_t>(expected[0])) {
-      throw Error(ErrorCode::kInvalidFile,
-                  {.message = "a Dense module's bias has another shape than its config says",
-                   .file = path,
-                   .place = "tensor 'linear.bias'",
-                   .expected = "[" + std::to_string(expected[0]) + "]",
-                   .found = shape_to_string(values.shape())});
-    }
-    bias.assign(values.data<float>().begin(), values.data<float>().end());
-  }
-  modules.push_back({DenseLayer(weight, std::move(bias), module.dense->activation_function)});
-  digest_files.push_back(path);
+  tasks::DenseWeights dense = tasks::read_dense(files.directory, module);
+  modules.push_back(
+      {DenseLayer(dense.weight, std::move(dense.bias), module.dense->activation_function)});
+  digest_files.push_back(std::move(dense.file));
 }
 
 void Embedder::Impl::configure(const EmbedderOptions& options) {
@@ -124,7 +89,7 @@ void Embedder::Impl::configure(const EmbedderOptions& options) {
   bool normalize_listed = false;
   for (const formats::SentenceModule& module : st.modules) {
     if (module.kind == formats::ModuleKind::kPooling && module.pooling) {
-      poolings = poolings_of(*module.pooling);
+      poolings = tasks::poolings_of(*module.pooling);
       include_prompt = module.pooling->include_prompt;
     }
     if (module.kind == formats::ModuleKind::kDense && module.dense) load_dense(module);
@@ -210,15 +175,23 @@ Embedder& Embedder::operator=(Embedder&&) noexcept = default;
 Embedder::~Embedder() = default;
 
 Embedder Embedder::load(const std::string& model, const EmbedderOptions& options) {
+  return EmbedderOfGraph::load(model, options, {});
+}
+
+Embedder EmbedderOfGraph::load(const std::string& model, const EmbedderOptions& options,
+                               const std::function<void(ir::Graph&)>& edit) {
   tasks::ModelFiles files = tasks::find_model(model);
   const std::string tokenizer_path = files.tokenizer_path(options.tokenizer);
-  auto impl = std::unique_ptr<Impl>(
-      new Impl{.files = std::move(files), .tokenizer = Tokenizer::load(tokenizer_path)});
+  auto impl = std::unique_ptr<Embedder::Impl>(
+      new Embedder::Impl{.files = std::move(files), .tokenizer = Tokenizer::load(tokenizer_path)});
   const bool asked = options.pooling.has_value() || impl->files.sentence_transformers.has_modules;
   const tasks::RunnerModel source{
       .files = impl->files,
       .use = asked ? "embed tokens" : "embed",
-      .prepare = [&](ir::Graph& graph) { return tasks::keep_embedding_output(graph, !asked); }};
+      .prepare = [&](ir::Graph& graph) {
+        if (edit) edit(graph);
+        return tasks::keep_embedding_output(graph, !asked);
+      }};
   impl->runner = std::make_unique<tasks::Runner>(source, options.runtime);
   const tasks::OutputChoice& output = impl->runner->facts().output;
   impl->pooled_output = output.pooled;
@@ -354,7 +327,8 @@ std::string Embedder::digest() const {
   text += " normalize=" + std::to_string(impl_->normalize) +
           " max_length=" + std::to_string(impl_->max_length) +
           " dimensions=" + std::to_string(dimensions()) + " " +
-          std::string(plan::precision_name(impl_->runner->precision())) + " " + isa();
+          std::string(plan::precision_name(impl_->runner->precision())) + " " + isa() +
+          (impl_->runner->reference() ? " reference" : "");
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 

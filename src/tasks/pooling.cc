@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
+#include "formats/sharded_safetensors.h"
 #include "octavo/error.h"
 
 namespace octavo {
@@ -73,6 +75,46 @@ void pool_tokens(Pooling pooling, const float* tokens, std::size_t ld, std::size
   if (pooling == Pooling::kMeanSqrtLen) divisor = std::sqrt(divisor);
   if (weighted) divisor = static_cast<float>(count) * static_cast<float>(count + 1) / 2.0f;
   for (std::size_t i = 0; i < width; ++i) out[i] /= divisor;
+}
+
+std::vector<Pooling> poolings_of(const formats::PoolingConfig& config) {
+  std::vector<Pooling> out;
+  if (config.cls_token) out.push_back(Pooling::kCls);
+  if (config.max_tokens) out.push_back(Pooling::kMax);
+  if (config.mean_tokens) out.push_back(Pooling::kMean);
+  if (config.mean_sqrt_len_tokens) out.push_back(Pooling::kMeanSqrtLen);
+  if (config.weighted_mean_tokens) out.push_back(Pooling::kWeightedMean);
+  if (config.last_token) out.push_back(Pooling::kLastToken);
+  return out;
+}
+
+DenseWeights read_dense(const std::string& directory, const formats::SentenceModule& module) {
+  DenseWeights out;
+  out.file = (std::filesystem::path(directory) / module.path / "model.safetensors").string();
+  const auto source = formats::TensorSource::open_file(out.file);
+  out.weight = source.read("linear.weight").to_float32();
+  const Shape expected{module.dense->out_features, module.dense->in_features};
+  if (out.weight.shape() != expected) {
+    throw Error(ErrorCode::kInvalidFile,
+                {.message = "a Dense module's weight has another shape than its config says",
+                 .file = out.file,
+                 .place = "tensor 'linear.weight'",
+                 .expected = shape_to_string(expected),
+                 .found = shape_to_string(out.weight.shape())});
+  }
+  if (module.dense->bias) {
+    const Tensor values = source.read("linear.bias").to_float32();
+    if (values.elements() != static_cast<std::size_t>(expected[0])) {
+      throw Error(ErrorCode::kInvalidFile,
+                  {.message = "a Dense module's bias has another shape than its config says",
+                   .file = out.file,
+                   .place = "tensor 'linear.bias'",
+                   .expected = "[" + std::to_string(expected[0]) + "]",
+                   .found = shape_to_string(values.shape())});
+    }
+    out.bias.assign(values.data<float>().begin(), values.data<float>().end());
+  }
+  return out;
 }
 
 DenseLayer::DenseLayer(const Tensor& weight, std::vector<float> bias, const std::string& activation)

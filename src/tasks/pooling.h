@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/hf_config.h"
 #include "octavo/embedder.h"
 #include "tensor/tensor.h"
 
@@ -16,6 +17,18 @@ namespace octavo::tasks {
 /// token order.
 void pool_tokens(Pooling pooling, const float* tokens, std::size_t ld, std::size_t count,
                  std::size_t width, float* out);
+
+/// The modes that are on, in the order in which sentence-transformers concatenates them.
+std::vector<Pooling> poolings_of(const formats::PoolingConfig& config);
+
+/// The weights of a Dense module of a model directory: `weight` float32 [out, in], `bias` [out] or
+/// empty. Throws Error(kInvalidFile) where they are not of the sizes that the config says.
+struct DenseWeights {
+  Tensor weight;
+  std::vector<float> bias;
+  std::string file;
+};
+DenseWeights read_dense(const std::string& directory, const formats::SentenceModule& module);
 
 /// y = act(W x + b) of a sentence-transformers Dense module.
 class DenseLayer {

@@ -1,0 +1,120 @@
+#include "octavo/convert.h"
+
+#include <filesystem>
+
+#include "exporters/onnx.h"
+#include "octavo/error.h"
+#include "passes/expand_octavo.h"
+#include "passes/pass.h"
+#include "tasks/sentence_graph.h"
+#include "tasks/write_model.h"
+
+namespace octavo {
+namespace {
+
+/// Importers name the axes "batch" and "sequence"; files that are published say it as Hugging
+/// Face's exporter does.
+void rename_axes(ir::Graph& graph) {
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    ir::Value& value = graph.value(static_cast<ir::ValueId>(i));
+    if (!value.shape) continue;
+    for (ir::Dim& dim : *value.shape) {
+      if (dim.symbol == "batch") dim.symbol = "batch_size";
+      if (dim.symbol == "sequence") dim.symbol = "sequence_length";
+    }
+  }
+}
+
+/// Transposed weights, as checkpoints have them, become weights.
+void fold(ir::Graph& graph) {
+  passes::PassContext context(graph);
+  passes::fold_constants(graph, context);
+  graph.remove_dead();
+  graph.verify();
+}
+
+std::vector<ModelInput> describe(const std::vector<formats::OnnxValueInfo>& values) {
+  std::vector<ModelInput> out;
+  for (const formats::OnnxValueInfo& value : values) {
+    const auto dtype = dtype_from_onnx(value.elem_type);
+    ModelInput& made = out.emplace_back();
+    made.name = value.name;
+    made.dtype = dtype ? std::string(dtype_name(*dtype)) : "unknown";
+    if (!value.shape) continue;
+    for (const formats::OnnxDimension& dim : *value.shape) {
+      made.shape.push_back(dim.value           ? std::to_string(*dim.value)
+                           : dim.param.empty() ? "?"
+                                               : dim.param);
+    }
+  }
+  return out;
+}
+
+std::size_t size_of(const std::vector<std::string>& files) {
+  std::size_t out = 0;
+  for (const std::string& file : files) {
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(file, missing);
+    if (!missing) out += size;
+  }
+  return out;
+}
+
+void check_opset(std::int64_t opset) {
+  if (opset >= exporters::kOldestExportOpset && opset <= exporters::kNewestExportOpset) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = "the opset is out of range",
+               .place = "--opset",
+               .expected = std::to_string(exporters::kOldestExportOpset) + " to " +
+                           std::to_string(exporters::kNewestExportOpset),
+               .found = std::to_string(opset),
+               .fix = "leave it out for 17, which every engine of today reads"});
+}
+
+}  // namespace
+
+ConvertResult convert_model(const std::string& model, const std::string& directory,
+                            const ConvertOptions& options) {
+  check_opset(options.opset);
+  const tasks::ModelFiles files = tasks::find_model(model);
+  const tasks::WriteModelOptions write{.directory = directory,
+                                       .file_name = options.file_name,
+                                       .force = options.force,
+                                       .external_data = options.external_data};
+  tasks::check_output(files, write);
+  tasks::ImportedModel imported = tasks::import_model(files);
+  ir::Graph& graph = imported.graph;
+  ConvertResult out;
+  out.family = imported.family;
+  out.opset = options.opset;
+  out.source_bytes = size_of(imported.files);
+  std::map<std::string, std::string> recipe{{"opset", std::to_string(options.opset)}};
+  if (options.external_data) recipe["external_data"] = "true";
+  if (options.sentence_embedding || options.pooling || options.normalize) {
+    out.pooling = tasks::add_sentence_embedding(
+        graph, files, {.pooling = options.pooling, .normalize = options.normalize});
+    recipe["sentence_embedding"] = "true";
+    recipe["pooling"] = out.pooling;
+    if (options.normalize) recipe["normalize"] = *options.normalize ? "true" : "false";
+  }
+  if (!files.onnx) {
+    rename_axes(graph);
+    fold(graph);
+  }
+  passes::expand_octavo(graph);
+  formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
+  for (const formats::OnnxNode& node : onnx.graph.nodes)
+    ++out.ops[node.domain.empty() ? node.op_type : node.domain + "." + node.op_type];
+  out.inputs = describe(onnx.graph.inputs);
+  out.outputs = describe(onnx.graph.outputs);
+  const tasks::ModelRecord record =
+      tasks::make_record(files, imported, {.verb = "convert", .options = std::move(recipe)});
+  imported = {};  // the exported model holds the weights
+  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
+  out.path = written.path;
+  out.files = written.files;
+  out.bytes = written.bytes;
+  return out;
+}
+
+}  // namespace octavo
