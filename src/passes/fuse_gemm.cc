@@ -37,14 +37,23 @@ void fuse_gemm(ir::Graph& graph, PassContext& context) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("Add") || !makes_one(node)) continue;
-    const auto sum = match_row_sum(graph, node.outputs[0]);
-    const auto linear = match_linear(graph, node.outputs[0]);
-    if (!sum || !linear || readers.only(linear->product) != id) continue;
-    if (!is_row_of_text(graph, tokens, linear->x)) continue;
-    const ir::ValueId weight = graph.producer(linear->product)->input(1), x = linear->x;
-    const ir::ValueId bias = graph.add_constant(node.name + ".bias", flat_row(*linear->bias));
-    graph.replace_uses(node.outputs[0], graph.emit("Gemm", {x, weight, bias}, {}, "", node.name));
-    context.fire();
+    for (std::size_t side = 0; side < 2; ++side) {
+      const ir::Node* product = graph.producer(node.input(side));
+      if (product == nullptr || !product->is("MatMul")) continue;
+      const ir::ValueId x = product->input(0), matrix = product->input(1);
+      const Tensor *weight = graph.constant(matrix), *row = graph.constant(node.input(1 - side));
+      // A head with one label has a row of one number.
+      const bool fits = weight != nullptr && weight->rank() == 2 && row != nullptr &&
+                        row->rank() <= 2 && row->dtype() == weight->dtype() &&
+                        row->elements() == static_cast<std::size_t>(weight->dim(1));
+      if (!fits || readers.only(node.input(side)) != id) continue;
+      if (!is_row_of_text(graph, tokens, x)) continue;
+      Tensor flat = row->reshaped({weight->dim(1)});
+      const ir::ValueId bias = graph.add_constant(node.name + ".bias", std::move(flat));
+      graph.replace_uses(node.outputs[0], graph.emit("Gemm", {x, matrix, bias}, {}, "", node.name));
+      context.fire();
+      break;
+    }
   }
 }
 

@@ -302,7 +302,7 @@ TEST(FuseGemm, TakesAHeadOnTheFirstToken) {
   Builder b;
   auto x = b.op("Gather", {b.tokens(kWidth), b.integer(0)}, with("axis", std::int64_t{1}));
   x = b.op("Tanh", {linear(b, x)});
-  b.output(linear(b, x));
+  b.output(linear(b, x, 1));
   EXPECT_EQ(apply(fuse_gemm, b.graph).fired, 2u);
   EXPECT_EQ(count(b.graph, "Gemm"), 2u);
   EXPECT_EQ(count(b.graph, "MatMul"), 0u);
