@@ -7,6 +7,7 @@
 #include "flags.h"
 #include "format.h"
 #include "octavo/model.h"
+#include "octavo/model_record.h"
 #include "verbs.h"
 
 namespace octavo::cli {
@@ -67,6 +68,25 @@ EmbeddingSettings embedding_settings(const std::string& model, const EmbedderOpt
   }
 }
 
+/// Where the model comes from, then a line a step: "  convert: opset 17".
+std::string record_text(const Json& record) {
+  std::string out =
+      fmt::format("  from {} (sha256 {}), by {}\n", record.at("source").get<std::string>(),
+                  record.at("source_sha256").get<std::string>().substr(0, 16),
+                  record.at("tool_version").get<std::string>());
+  for (const Json& step : record.at("recipe")) {
+    std::string options;
+    for (const auto& [name, value] : step.at("options").items())
+      options +=
+          fmt::format("{}{} {}", options.empty() ? "" : ", ", name, value.get<std::string>());
+    out += fmt::format("  {}{}{}\n", step.at("verb").get<std::string>(),
+                       options.empty() ? "" : ": ", options);
+  }
+  for (const auto& [name, value] : record.at("measured").items())
+    out += fmt::format("  measured {}: {}\n", name, value.get<double>());
+  return out;
+}
+
 struct InspectCommand {
   explicit InspectCommand(Context& the_context) : context(the_context) {}
 
@@ -78,16 +98,18 @@ struct InspectCommand {
   void run() {
     const ModelSummary summary = Model::load(model, options.runtime).summary(graph);
     const EmbeddingSettings settings = embedding_settings(model, options);
-    if (context.console.json) return print_json(summary, settings.json);
+    const std::string text = model_record(model);
+    const Json record = text.empty() ? Json(nullptr) : Json::parse(text);
+    if (context.console.json) return print_json(summary, settings.json, record);
     if (graph) {
       context.console.out() << summary.graph_text;
       if (!plan) return;
     }
-    if (!graph) print_text(summary, settings.text);
+    if (!graph) print_text(summary, settings.text, record);
     if (plan) print_plan(summary);
   }
 
-  void print_json(const ModelSummary& summary, const Json& embedding) {
+  void print_json(const ModelSummary& summary, const Json& embedding, const Json& record) {
     Json steps = Json::array();
     for (const PlanStep& step : summary.plan)
       steps.push_back({{"name", step.name},
@@ -112,12 +134,13 @@ struct InspectCommand {
                      {"plan_note", summary.plan_note},
                      {"plan_source", summary.plan_source},
                      {"embedding", embedding},
+                     {"record", record},
                      {"plan", std::move(steps)}};
     if (graph) document["graph"] = summary.graph_text;
     context.console.print_json(document);
   }
 
-  void print_text(const ModelSummary& summary, const std::string& settings) {
+  void print_text(const ModelSummary& summary, const std::string& settings, const Json& record) {
     std::ostream& out = context.console.out();
     const Console& console = context.console;
     std::string stored;
@@ -130,6 +153,8 @@ struct InspectCommand {
                        bytes_text(summary.file_bytes), bytes_text(summary.weight_bytes), stored,
                        bytes_text(summary.packed_weight_bytes),
                        bytes_text(summary.arena_bytes_per_token));
+    if (!record.is_null())
+      out << '\n' << console.strong("Made by octavo") << '\n' << record_text(record);
     out << '\n' << console.strong("Embedding") << '\n' << settings;
     out << '\n' << console.strong("Inputs") << '\n' << values_text(summary.inputs);
     out << '\n' << console.strong("Outputs") << '\n' << values_text(summary.outputs);

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "formats/onnx_reader.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
+#include "octavo/model_record.h"
 
 namespace octavo::tasks {
 namespace {
@@ -74,3 +76,20 @@ ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported,
 }
 
 }  // namespace octavo::tasks
+
+namespace octavo {
+
+std::string model_record(const std::string& model) {
+  const tasks::ModelFiles files = tasks::find_model(model);
+  if (!files.onnx) return {};
+  const auto metadata = formats::read_onnx(files.weights).metadata_props;
+  const auto found = metadata.find(tasks::kRecordKey);
+  if (found == metadata.end()) return {};
+  try {
+    return tasks::ModelRecord::from_json(found->second).to_json();
+  } catch (const Error&) {
+    return {};  // somebody else's key
+  }
+}
+
+}  // namespace octavo
