@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Files of `octavo quantize` in onnxruntime, beside the float model and beside onnxruntime's own quantiser.
+
+    quantize_oracle.py [--verbose] [MODEL ...]
+
+Without MODEL: a tiny BERT (tests/data/onnx). Of a model directory or .onnx: the matrix {dynamic, static} x {QOperator, QDQ} x
+{QInt8, QUInt8} x {per tensor, per channel} x {level 0, 2}, octavo's own scheme, weights alone in blocks of 8 and 4 bits,
+float16 and bfloat16. Three things are held:
+
+- the file passes the full check of the onnx package, onnxruntime loads it, and each kept token's row has at least the cosine
+  of BOUNDS with that of the float model;
+- `octavo run --precision fp32` of the file is no further from the float model than onnxruntime's run of it, by more than
+  SLACK (1 - cosine): octavo leaves the rounding of activations out;
+- dynamic quantisation at level 0 with one scale a table has the very integers, scales and zero points that
+  onnxruntime.quantization.quantize_dynamic writes under the same names.
+"""
+
+import collections
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.numpy import load_file, save_file
+
+OCTAVO = os.environ.get("OCTAVO_BINARY", "build/release/octavo")
+DATA = pathlib.Path("tests/data")
+VERBOSE = "--verbose" in sys.argv
+# Lowest cosine of a row with the float model's, by mode; of a model with random weights, whose errors nothing averages.
+BOUNDS = {"dynamic": 0.997, "static": 0.98, "octavo": 0.998, "int8": 0.998, "int4": 0.95, "float16": 0.99999, "bfloat16": 0.9995}
+SLACK = 2e-3
+
+
+def matrix():
+    for mode, form, kind, channel, level in itertools.product(
+        ("dynamic", "static"), ("QOperator", "QDQ"), ("QInt8", "QUInt8"), (False, True), (0, 2)
+    ):
+        flags = ["--mode", mode, "--format", form, "--weight-type", kind, "--level", str(level)]
+        flags += ["--per-channel"] if channel else []
+        yield mode, flags + (["--activation-type", "QInt8"] if mode == "static" and kind == "QInt8" else [])
+    yield "dynamic", ["--mode", "dynamic", "--activation-type", "QInt8"]
+    yield "dynamic", ["--mode", "dynamic", "--level", "2", "--tables", "tensor"]
+    yield "dynamic", ["--preset", "avx2", "--level", "2"]
+    yield "dynamic", ["--preset", "avx512"]
+    yield "static", ["--mode", "static", "--activation-type", "QUInt8", "--level", "2"]
+    yield "static", ["--mode", "static", "--format", "QDQ", "--quantize-outputs"]
+    yield "octavo", []
+    yield "octavo", ["--level", "2"]
+    yield "octavo", ["--tables", "float"]
+    for block, blocks in ((16, []), (32, ["--asymmetric"]), (64, ["--accuracy-level", "4"])):
+        yield "int8", ["--mode", "int8", "--block-size", str(block), *blocks]
+        yield "int4", ["--mode", "int4", "--block-size", str(block), *blocks]
+    yield "int8", ["--mode", "int8", "--format", "QDQ"]
+    yield "int8", ["--mode", "int8", "--level", "2"]
+    yield "float16", ["--mode", "float16"]
+    yield "float16", ["--mode", "float16", "--level", "2"]
+    yield "float16", ["--mode", "float16", "--no-keep-io-types"]
+    yield "float16", ["--mode", "float16", "--keep-float", "LayerNormalization,Softmax"]
+    yield "bfloat16", ["--mode", "bfloat16"]
+    yield "bfloat16", ["--mode", "bfloat16", "--level", "2"]
+
+
+def tiny(folder: pathlib.Path) -> pathlib.Path:
+    """A model directory with a tokenizer, which calibration needs."""
+    shutil.copytree(DATA / "tiny-embedder", folder)
+    shutil.copy(DATA / "onnx/bert-sdpa-dynamo-opset18.onnx", folder / "model.onnx")
+    shutil.copy(DATA / "models/bert/config.json", folder / "config.json")
+    return folder
+
+
+def open_session(path: pathlib.Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def make_inputs(session) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(3)
+    lengths = (17, 24, 5)
+    mask = np.array([[int(i < n) for i in range(max(lengths))] for n in lengths], dtype=np.int64)
+    given = {"input_ids": random.integers(5, 900, mask.shape) * mask, "attention_mask": mask, "token_type_ids": np.zeros_like(mask)}
+    return {i.name: given[i.name] for i in session.get_inputs()}
+
+
+def rows(output: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    output = output.astype(np.float64)
+    return output[mask == 1] if output.ndim == 3 else output.reshape(len(output), -1)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.min((a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)))
+
+
+def quantize(source, out, *flags) -> dict:
+    command = [OCTAVO, "quantize", str(source), "-o", str(out), "--json", *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def run_octavo(model, inputs, folder) -> list[np.ndarray]:
+    save_file(inputs, folder / "in.safetensors")
+    command = [OCTAVO, "run", str(model), "--inputs", str(folder / "in.safetensors"), "-o", str(folder / "out.safetensors"), "-q"]
+    done = subprocess.run([*command, "--precision", "fp32", "--no-plan-cache"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return load_file(folder / "out.safetensors")
+
+
+def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path) -> int:
+    reference = open_session(source / "model.onnx" if source.is_dir() else source)
+    inputs = make_inputs(reference)
+    mask = inputs["attention_mask"]
+    name = reference.get_outputs()[0].name
+    wanted = rows(reference.run([name], inputs)[0], mask)
+    failures = 0
+    for number, (mode, flags) in enumerate(matrix()):
+        out = folder / str(number)
+        report = quantize(source, out, *flags, *(["--calibration", str(texts)] if mode == "static" else []))
+        model = onnx.load(report["path"])
+        onnx.checker.check_model(model, full_check=True)
+        session = open_session(report["path"])
+        found = rows(session.run([name], inputs)[0], mask)
+        near = cosine(found, wanted)
+        kept = dict(inputs)
+        if any(i.type == "tensor(float16)" for i in session.get_inputs()):
+            raise SystemExit("token ids became floats")
+        own = cosine(rows(run_octavo(report["path"], kept, folder)[name], mask), wanted)
+        bad = not (near >= BOUNDS[mode] and own >= near - SLACK and report["quantized"] > 0)
+        # Rounding must be there: a file that is the float model under another name proves nothing.
+        bad = bad or near > 1 - 1e-12
+        failures += bad
+        if bad or VERBOSE:
+            ops = collections.Counter(node.op_type for node in model.graph.node)
+            shown = {op: n for op, n in ops.items() if "Quant" in op or "Integer" in op or op in ("QLinearMatMul", "QAttention", "MatMulNBits", "MatMul", "Attention", "MultiHeadAttention")}
+            print(f"{'FAILED ' if bad else ''}{' '.join(flags) or 'octavo'}: cosine {near:.6f}, octavo's own run {own:.6f}, {report['bytes'] / report['source_bytes']:.2f} of the size, {shown}")
+        shutil.rmtree(out)
+    print(f"{number + 1} files, {failures} failures")
+    return failures
+
+
+def check_integers(source: pathlib.Path, folder: pathlib.Path) -> int:
+    """Initialisers against onnxruntime's quantiser, bit for bit."""
+    model = source / "model.onnx" if source.is_dir() else source
+    failures = 0
+    for kind, channel, reduced in itertools.product(("QInt8", "QUInt8"), (False, True), (False, True)):
+        theirs_path, out = folder / "theirs.onnx", folder / "ours"
+        quantize_dynamic(model, theirs_path, weight_type=getattr(QuantType, kind), per_channel=channel, reduce_range=reduced)
+        flags = ["--mode", "dynamic", "--weight-type", kind, "--tables", "tensor"]
+        flags += ["--per-channel"] * channel + ["--reduce-range"] * reduced
+        report = quantize(source, out, *flags)
+        theirs = {t.name: numpy_helper.to_array(t) for t in onnx.load(theirs_path).graph.initializer}
+        ours = {t.name: numpy_helper.to_array(t) for t in onnx.load(report["path"]).graph.initializer}
+        wanted = [n for n in theirs if n.endswith(("_quantized", "_zero_point")) or n.removesuffix("_scale") + "_quantized" in theirs]
+        assert len(wanted) >= 3 * 18, wanted
+        for name in wanted:
+            same = name in ours and ours[name].dtype == theirs[name].dtype and ours[name].shape == theirs[name].shape
+            same = same and ours[name].tobytes() == theirs[name].tobytes()
+            failures += not same
+            if not same:
+                print(f"FAILED {' '.join(flags)}: {name} differs")
+        print(f"{' '.join(flags)}: {len(wanted)} initialisers equal onnxruntime's" if VERBOSE else "", end="\n" if VERBOSE else "")
+        shutil.rmtree(out)
+    return failures
+
+
+def main() -> int:
+    models = [pathlib.Path(a) for a in sys.argv[1:] if not a.startswith("-")]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        texts = folder / "texts.txt"
+        words = json.loads((DATA / "embeddings/texts.json").read_text(encoding="utf-8"))
+        texts.write_text("\n".join(" ".join(text.split()) for text in words if text.strip()) + "\n", encoding="utf-8")
+        failures = 0
+        for source in models or [tiny(folder / "model")]:
+            failures += check_integers(source, folder)
+            failures += check_matrix(source, texts, folder)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
