@@ -64,7 +64,9 @@ ir::ValueId emit_relative_bias(ir::Graph& graph, ir::ValueId ids, const Tensor& 
   }
   Emitter e(graph, name);
   const ir::ValueId distances = e.distances(emit_positions(graph, ids, name), {0}, {1});
-  const ir::ValueId column = e.op("Clip", {distances, e.integer(-radius), e.integer(radius)});
+  // Clip has integers from opset 12 on.
+  const ir::ValueId column =
+      e.op("Min", {e.op("Max", {distances, e.integer(-radius)}), e.integer(radius)});
   ir::Attributes attributes;
   attributes.set("axis", std::int64_t{2});
   return e.op("Gather", {graph.add_constant(name + ".table", std::move(table)), column},
