@@ -181,11 +181,14 @@ std::string add_sentence_embedding(ir::Graph& graph, const ModelFiles& files,
   std::vector<ValueId> pooled;
   for (const Pooling pooling : poolings) pooled.push_back(builder.pool(pooling));
   ValueId x = builder.concat(pooled);
+  std::int64_t width = passes::last_dimension(graph, rows);
+  if (width > 0) width *= static_cast<std::int64_t>(poolings.size());
   bool normalize_listed = false;
   for (const formats::SentenceModule& module : st.modules) {
     if (module.kind == formats::ModuleKind::kDense && module.dense) {
       x = builder.dense(x, read_dense(files.directory, module), module.dense->activation_function,
                         module.path);
+      width = module.dense->out_features;
     }
     if (module.kind == formats::ModuleKind::kNormalize) {
       normalize_listed = true;
@@ -199,7 +202,6 @@ std::string add_sentence_embedding(ir::Graph& graph, const ModelFiles& files,
   out.dtype = DType::kFloat32;
   const auto& row_shape = graph.value(rows).shape;
   const ir::Dim batch = row_shape && !row_shape->empty() ? (*row_shape)[0] : ir::Dim{};
-  const std::int64_t width = passes::last_dimension(graph, x);
   out.shape = {batch, ir::Dim{.value = width, .symbol = width < 0 ? "dimensions" : ""}};
   graph.set_outputs({{"token_embeddings", rows}, {"sentence_embedding", x}});
   graph.remove_dead();

@@ -3,7 +3,7 @@ import json, os, unittest
 
 from support import embedder, main, octavo, path, reranker
 
-VERBS = ["embed", "search", "rerank", "tokenize", "run", "eval", "bench", "profile", "inspect", "doctor", "version"]
+VERBS = ["embed", "search", "rerank", "tokenize", "run", "eval", "bench", "profile", "inspect", "doctor", "version", "convert"]
 
 
 class Help(unittest.TestCase):
