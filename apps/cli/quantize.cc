@@ -9,6 +9,8 @@
 #include "flags.h"
 #include "format.h"
 #include "interrupt.h"
+#include "octavo/error.h"
+#include "octavo/evaluation.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -24,11 +26,15 @@ struct QuantizeCommand {
   std::optional<std::string> mode, format, weight_type, activation_type, preset, alias, tables;
   std::optional<bool> per_channel, reduce_range, symmetric, activation_symmetric;
   std::optional<std::vector<std::string>> keep_float;
+  std::optional<std::string> smooth, max_loss;
+  std::string data_set;
+  PromptFlags prompts{};
   bool explain = false;
   QuantizeModelOptions options{};
 
   void run() {
     choose();
+    choose_study();
     QuantizeResult result;
     {
       Interruptible guard;
@@ -38,10 +44,80 @@ struct QuantizeCommand {
             "calibration texts", done, tokens,
             total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total));
       };
+      options.study_progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
+        return progress.update(
+            stage, done, 0,
+            total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total));
+      };
+      options.score = [&](Embedder& embedder) { return score(embedder, progress); };
       result = quantize_model(model, directory, options);
+    }
+    constexpr std::size_t kSteady = 100;
+    if (result.calibration_samples != 0 && result.calibration_samples < kSteady) {
+      context.console.warn(fmt::format("ranges come from {}; with {} and more they are steadier",
+                                       plural(result.calibration_samples, "text"), kSteady));
     }
     if (context.console.json) return context.console.print_json(to_json(result));
     print_text(result);
+    print_study(result);
+  }
+
+  /// What asks for texts: SmoothQuant and the quality gate.
+  void choose_study() {
+    if (smooth && *smooth == "search") {
+      options.smooth_search = true;
+    } else if (smooth) {
+      options.smooth_alpha =
+          parse_number(*smooth, "--smooth-quant", "a number in 0 to 1, or search");
+    }
+    if (prompts.document) options.calibration.prompt = prompts.document;
+    if (max_loss && data_set.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "--max-loss needs a data set to measure the loss on",
+                   .expected = "a BEIR directory",
+                   .fix = "--eval DIR"});
+    }
+    if (!max_loss && !data_set.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  ErrorInfo{.message = "--eval is there for --max-loss",
+                            .expected = "both or neither",
+                            .fix = "--max-loss 0.5%, or octavo eval"});
+    }
+    if (!max_loss) return;
+    const std::string expected = "a share with its sign: 0.5%";
+    if (!max_loss->ends_with('%')) {
+      throw Error(ErrorCode::kInvalidArgument, {.message = "--max-loss is no share",
+                                                .expected = expected,
+                                                .found = "'" + *max_loss + "'"});
+    }
+    options.max_loss =
+        parse_number(max_loss->substr(0, max_loss->size() - 1), "--max-loss", expected) / 100;
+  }
+
+  static double parse_number(const std::string& text, const char* flag,
+                             const std::string& expected) {
+    std::size_t used = 0;
+    double out = 0;
+    try {
+      out = std::stod(text, &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used != 0 && used == text.size()) return out;
+    throw Error(ErrorCode::kInvalidArgument, {.message = std::string(flag) + " is no number",
+                                              .expected = expected,
+                                              .found = "'" + text + "'"});
+  }
+
+  double score(Embedder& embedder, Progress& progress) const {
+    RetrievalOptions retrieval{.query_prompt = query_prompt(prompts, embedder),
+                               .document_prompt = document_prompt(prompts, embedder)};
+    retrieval.progress = [&](std::string_view stage, std::size_t done, std::size_t total,
+                             std::size_t tokens) {
+      return progress.update(stage, done, tokens,
+                             static_cast<double>(done) / static_cast<double>(total + 1));
+    };
+    return evaluate_retrieval(embedder, data_set, retrieval).scores.mean.at("ndcg_at_10");
   }
 
   /// Presets and aliases first, so that what was said beside them holds.
@@ -105,7 +181,78 @@ struct QuantizeCommand {
             {"quantized", result.quantized},
             {"calibration_samples", result.calibration_samples},
             {"calibration_tokens", result.calibration_tokens},
+            {"calibration_resumed", result.calibration_resumed},
+            {"smooth_quant", smooth_json(result)},
+            {"sensitivity", sensitivity_json(result)},
+            {"quality", quality_json(result)},
             {"nodes", std::move(nodes)}};
+  }
+
+  static Json smooth_json(const QuantizeResult& result) {
+    if (!result.smooth_alpha) return nullptr;
+    return {{"alpha", *result.smooth_alpha},
+            {"activations", result.smoothed},
+            {"folded", result.smoothed_folded}};
+  }
+
+  static Json sensitivity_json(const QuantizeResult& result) {
+    Json out = Json::array();
+    for (const LayerSensitivity& layer : result.sensitivity) {
+      out.push_back({{"node", layer.node}, {"cosine", layer.cosine}, {"sqnr_db", layer.sqnr_db}});
+    }
+    return out;
+  }
+
+  Json quality_json(const QuantizeResult& result) const {
+    if (!options.max_loss) return nullptr;
+    Json steps = Json::array();
+    for (const QualityStep& step : result.gate_steps) {
+      steps.push_back(
+          {{"excluded", step.excluded}, {"ndcg_at_10", step.score}, {"loss", step.loss}});
+    }
+    return {{"max_loss", *options.max_loss},    {"baseline_ndcg_at_10", result.baseline_score},
+            {"ndcg_at_10", result.score},       {"loss", result.loss},
+            {"excluded", result.gate_excluded}, {"steps", std::move(steps)}};
+  }
+
+  void print_study(const QuantizeResult& result) const {
+    std::ostream& out = context.console.out();
+    if (result.smooth_alpha) {
+      out << fmt::format("\nSmoothQuant with alpha {:.1f}: {}, {} of them by the normalisation\n",
+                         *result.smooth_alpha, plural(result.smoothed, "activation"),
+                         result.smoothed_folded);
+    }
+    if (!result.sensitivity.empty()) {
+      constexpr std::size_t kRows = 20;
+      const std::size_t rows =
+          explain ? result.sensitivity.size() : std::min(kRows, result.sensitivity.size());
+      out << '\n'
+          << context.console.strong("What each product costs, quantised alone: the worst first")
+          << '\n';
+      Table table({"  product", "SQNR dB", "cosine"});
+      for (std::size_t i = 0; i < rows; ++i) {
+        const LayerSensitivity& layer = result.sensitivity[i];
+        table.add({"  " + layer.node, fmt::format("{:.1f}", layer.sqnr_db),
+                   fmt::format("{:.6f}", layer.cosine)});
+      }
+      out << table.text();
+      if (rows < result.sensitivity.size())
+        out << fmt::format("  ... and {} more (--explain, --json)\n",
+                           result.sensitivity.size() - rows);
+    }
+    if (!options.max_loss) return;
+    out << '\n' << context.console.strong("Quality gate") << '\n';
+    Table table({"  products in float", "NDCG@10", "loss"});
+    table.add({"  all", fmt::format("{:.4f}", result.baseline_score), "0.00 %"});
+    for (const QualityStep& step : result.gate_steps) {
+      table.add({"  " + std::to_string(step.excluded), fmt::format("{:.4f}", step.score),
+                 fmt::format("{:.2f} %", step.loss * 100)});
+    }
+    out << table.text()
+        << fmt::format("  {} left in float, loss {:.2f} % of {:.4f}\n",
+                       plural(result.gate_excluded.size(), "product"), result.loss * 100,
+                       result.baseline_score);
+    for (const std::string& node : result.gate_excluded) out << "    " << node << '\n';
   }
 
   void print_text(const QuantizeResult& result) const {
@@ -221,7 +368,7 @@ void define_calibration(CLI::App& app, CalibrationOptions& calibration) {
          "what percentile keeps (99.999)")
       ->type_name("P")
       ->group(kCalibration);
-  app.add_option("--calibration-samples", calibration.samples, "texts at most")
+  app.add_option("--calibration-samples,--samples", calibration.samples, "texts at most")
       ->type_name("N")
       ->capture_default_str()
       ->group(kCalibration);
@@ -237,6 +384,35 @@ void define_calibration(CLI::App& app, CalibrationOptions& calibration) {
       ->group(kCalibration);
 }
 
+void define_study(CLI::App& app, QuantizeCommand& self) {
+  constexpr const char* kQuality = "Quality";
+  optional_flag(app, "--smooth-quant", self.smooth,
+                "SmoothQuant: alpha in 0 to 1 (0.5 is usual), or search", kQuality)
+      ->type_name("A");
+  app.add_flag("--sensitivity", self.options.sensitivity, "what each product costs alone")
+      ->group(kQuality);
+  optional_flag(app, "--max-loss", self.max_loss,
+                "leave the worst products in float until NDCG@10 loses at most so much: 0.5%",
+                kQuality)
+      ->type_name("P");
+  app.add_option("--eval", self.data_set, "BEIR directory that --max-loss is measured on")
+      ->type_name("DIR")
+      ->group(kQuality);
+  app.add_option_function<std::string>(
+         "--pooling",
+         [&self](const std::string& name) { self.options.embedder.pooling = parse_pooling(name); },
+         "of --eval, where the model's files do not say it")
+      ->type_name("P")
+      ->group(kQuality);
+  app.add_option_function<std::size_t>(
+         "--eval-max-length",
+         [&self](std::size_t tokens) { self.options.embedder.max_length = tokens; },
+         "tokens of a text of --eval at most")
+      ->type_name("N")
+      ->group(kQuality);
+  add_role_prompt_flags(app, self.prompts);
+}
+
 }  // namespace
 
 void define_quantize(Command& command, Context& context) {
@@ -249,6 +425,7 @@ void define_quantize(Command& command, Context& context) {
       ->type_name("DIR");
   define_scheme(app, *self);
   define_calibration(app, self->options.calibration);
+  define_study(app, *self);
   optional_flag(app, "--level,--optimize", self->level, "optimise first: 0, 1, 2 or 99 (0)", "")
       ->type_name("L")
       ->check(CLI::IsMember({0, 1, 2, 99}))
@@ -278,6 +455,8 @@ void define_quantize(Command& command, Context& context) {
       "octavo quantize models/minilm -o out",
       "octavo quantize models/minilm -o out --preset avx512_vnni --level 2",
       "octavo quantize models/minilm -o out --mode static --format QDQ --calibration texts.txt",
+      "octavo quantize models/minilm -o out --mode static --calibration data/scifact "
+      "--max-loss 0.5% --eval data/scifact",
       "octavo quantize models/minilm -o out --mode int4 --block-size 64"};
   command.run = [self] { self->run(); };
 }

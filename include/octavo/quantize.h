@@ -100,12 +100,13 @@ const std::vector<std::string>& default_float16_blocked_ops();
 struct CalibrationOptions {
   /// Text or JSONL, a text a line, or the directory of a BEIR corpus.
   std::vector<std::string> files{};
-  std::string method = "minmax";     // "minmax", "moving_average", "percentile", "entropy"
-  std::optional<double> percentile;  // what "percentile" keeps; 99.999 without
-  std::size_t samples = 512;         // at most; spread evenly over the texts
-  std::size_t max_length = 256;      // tokens of a text at most
-  std::string tokenizer{};           // where it does not lie beside the model
-  std::string cache{};               // a file that keeps the state; empty: none
+  std::string method = "minmax";        // "minmax", "moving_average", "percentile", "entropy"
+  std::optional<double> percentile;     // what "percentile" keeps; 99.999 without
+  std::size_t samples = 128;            // at most; spread evenly over the texts
+  std::size_t max_length = 256;         // tokens of a text at most
+  std::optional<std::string> prompt{};  // before every text; else the model's for documents
+  std::string tokenizer{};              // where it does not lie beside the model
+  std::string cache{};                  // a file that keeps the state; empty: none
   /// Texts done, texts in all, tokens done; false stops with Error(kCancelled).
   std::function<bool(std::size_t, std::size_t, std::size_t)> progress{};
 };

@@ -20,6 +20,12 @@ std::vector<std::string> text_files(const CalibrationOptions& options) {
   }
   std::vector<std::string> out;
   for (const std::string& file : options.files) {
+    if (file == "-") {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "calibration texts cannot come from standard input",
+                   .expected = "files: they are read twice, to take texts from all of them",
+                   .fix = "write them into a file first"});
+    }
     const std::string corpus = (std::filesystem::path(file) / "corpus.jsonl").string();
     out.push_back(directory_exists(file) ? corpus : file);
   }
@@ -36,6 +42,17 @@ void for_texts(const std::vector<std::string>& files, F use) {
     if (record.title && !record.title->empty()) text = *record.title + " " + text;
     if (text.find_first_not_of(" \t\r\n") != std::string::npos) use(std::move(text));
   }
+}
+
+std::string prompt_of(const ModelFiles& model, const CalibrationOptions& options) {
+  if (options.prompt) return *options.prompt;
+  const formats::SentenceTransformersConfig& st = model.sentence_transformers;
+  std::vector<std::string> names{"document", "passage", "corpus"};
+  if (st.default_prompt_name) names.push_back(*st.default_prompt_name);
+  for (const std::string& name : names) {
+    if (const auto it = st.prompts.find(name); it != st.prompts.end()) return it->second;
+  }
+  return {};
 }
 
 }  // namespace
@@ -61,11 +78,12 @@ std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
   if (const auto limit = tokenizer.model_max_length())
     encode.max_length = std::min(encode.max_length, *limit);
   const std::size_t wanted = std::min(std::max<std::size_t>(options.samples, 1), total);
+  const std::string prompt = prompt_of(model, options);
   std::vector<quant::Sample> out;
   std::size_t at = 0;
   for_texts(files, [&](const std::string& text) {
     if (at * wanted / total != (at + 1) * wanted / total) {
-      Encoding encoding = tokenizer.encode(text, encode);
+      Encoding encoding = tokenizer.encode(prompt + text, encode);
       if (!encoding.ids.empty())
         out.push_back({std::move(encoding.ids), std::move(encoding.type_ids)});
     }

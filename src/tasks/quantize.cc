@@ -4,18 +4,16 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/cpu.h"
-#include "base/thread_pool.h"
 #include "exporters/onnx.h"
+#include "formats/sha256.h"
 #include "octavo/error.h"
 #include "octavo/quantize.h"
 #include "passes/expand_octavo.h"
 #if __has_include("passes/fusions.h")
 #include "passes/fusions.h"
 #endif
-#include "quant/calibrate.h"
 #include "quant/targets.h"
-#include "tasks/calibration_texts.h"
+#include "tasks/quantize_study.h"
 #include "tasks/write_model.h"
 
 namespace octavo {
@@ -96,7 +94,10 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
     out["calibration"] = options.calibration.method;
     out["calibration_samples"] = std::to_string(result.calibration_samples);
   }
+  if (result.smooth_alpha) out["smooth_alpha"] = std::to_string(*result.smooth_alpha);
+  if (options.max_loss) out["max_loss"] = std::to_string(*options.max_loss);
   if (!s.exclude.empty()) out["exclude"] = joined(s.exclude);
+  if (!result.gate_excluded.empty()) out["gate_exclude"] = joined(result.gate_excluded);
   if (!s.exclude_ops.empty()) out["exclude_ops"] = joined(s.exclude_ops);
   return out;
 }
@@ -120,24 +121,22 @@ void optimize(ir::Graph& graph, int level) {
   }
 }
 
-quant::Ranges find_ranges(const ir::Graph& graph, const tasks::ModelFiles& files,
-                          const QuantizeModelOptions& options, QuantizeResult& result) {
-  const std::vector<quant::Sample> samples = tasks::calibration_samples(files, options.calibration);
-  quant::CalibrateOptions calibrate;
-  calibrate.observer.method = quant::parse_calibration_method(options.calibration.method);
-  calibrate.observer.symmetric = options.scheme.activation_symmetric;
-  if (options.calibration.percentile)
-    calibrate.observer.percentile = *options.calibration.percentile;
-  calibrate.values = quant::quantizable(graph, options.scheme).activations;
-  calibrate.cache = options.calibration.cache;
-  calibrate.identity = files.path + " level " + std::to_string(options.level);
-  calibrate.progress = options.calibration.progress;
-  const IsaMask isa = parse_isa(options.isa, detect_isa());
-  const quant::Calibration found = quant::calibrate(graph, samples, calibrate, isa,
-                                                    std::make_shared<ThreadPool>(options.threads));
-  result.calibration_samples = found.samples;
-  result.calibration_tokens = found.tokens;
-  return found.ranges;
+/// Whether something needs texts.
+bool studies(const QuantizeModelOptions& options) {
+  return options.scheme.mode == QuantizeMode::kStatic || options.smooth_alpha ||
+         options.smooth_search || options.sensitivity || options.max_loss;
+}
+
+/// The recipe and what was measured.
+tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::ImportedModel& imported,
+                             const QuantizeModelOptions& options, const QuantizeResult& result) {
+  tasks::ModelRecord out =
+      tasks::make_record(files, imported, {.verb = "quantize", .options = recipe(options, result)});
+  if (options.max_loss) {
+    out.measured = {
+        {"score", result.score}, {"baseline_score", result.baseline_score}, {"loss", result.loss}};
+  }
+  return out;
 }
 
 }  // namespace
@@ -159,17 +158,23 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   if (!files.onnx) number_as_checkpoints_do(graph);
   optimize(graph, options.level);
   passes::expand_octavo(graph);
+  QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
-  if (options.scheme.mode == QuantizeMode::kStatic) {
-    quant::prepare(graph, options.scheme);
-    ranges = find_ranges(graph, files, options, out);
+  if (studies(options)) {
+    const bool kept = !options.calibration.cache.empty();
+    tasks::QuantizeStudy study(files, options, kept ? formats::sha256_files(imported.files) : "");
+    quant::prepare(graph, scheme);
+    study.smooth(graph, out);
+    study.calibrate(graph, out);
+    study.rank(graph, out);
+    study.meet_budget(graph, scheme, out);
+    ranges = study.ranges();
   }
-  quant::QuantizeReport report = quant::quantize(graph, options.scheme, ranges);
+  quant::QuantizeReport report = quant::quantize(graph, scheme, ranges);
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
-  const tasks::ModelRecord record =
-      tasks::make_record(files, imported, {.verb = "quantize", .options = recipe(options, out)});
+  const tasks::ModelRecord record = record_of(files, imported, options, out);
   const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
   out.path = written.path;
   out.files = written.files;

@@ -1,0 +1,219 @@
+#include "tasks/quantize_study.h"
+
+#include <algorithm>
+
+#include "formats/sha256.h"
+#include "octavo/embedder.h"
+#include "octavo/error.h"
+#include "quant/loss.h"
+#include "quant/simulate.h"
+#include "quant/smooth.h"
+#include "quant/targets.h"
+#include "runtime/graph_runner.h"
+#include "tasks/calibration_texts.h"
+#include "tasks/embedder_of_graph.h"
+
+namespace octavo::tasks {
+namespace {
+
+// Texts and tokens that measure a layer or an alpha.
+constexpr std::size_t kProbeSamples = 8, kProbeTokens = 128;
+
+std::string digest_of(const std::vector<quant::Sample>& samples) {
+  std::vector<std::byte> bytes;
+  for (const quant::Sample& sample : samples) {
+    const auto ids = std::as_bytes(std::span<const std::int32_t>(sample.ids));
+    bytes.insert(bytes.end(), ids.begin(), ids.end());
+    bytes.resize(bytes.size() + sizeof(std::int32_t), std::byte{0xff});  // no id is -1
+  }
+  return formats::sha256(bytes);
+}
+
+}  // namespace
+
+QuantizeStudy::QuantizeStudy(const ModelFiles& files, const QuantizeModelOptions& options,
+                             std::string digest)
+    : files_(files),
+      options_(options),
+      digest_(std::move(digest)),
+      isa_(parse_isa(options.isa, detect_isa())),
+      pool_(std::make_shared<ThreadPool>(options.threads)) {
+  if (options.max_loss.has_value() && !options.score) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "a budget of quality needs something to measure it on",
+                 .expected = "a BEIR directory",
+                 .found = "none",
+                 .fix = "--eval DIR"});
+  }
+  // Before anything takes time.
+  if (options.scheme.mode == QuantizeMode::kStatic || options.smooth_alpha ||
+      options.smooth_search || options.sensitivity || options.max_loss) {
+    samples();
+  }
+}
+
+const std::vector<quant::Sample>& QuantizeStudy::samples() {
+  if (samples_.empty()) samples_ = calibration_samples(files_, options_.calibration);
+  return samples_;
+}
+
+std::vector<quant::Sample> QuantizeStudy::probe_samples() {
+  std::vector<quant::Sample> out;
+  const std::size_t all = samples().size(), wanted = std::min(all, kProbeSamples);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    quant::Sample sample = samples()[i * all / wanted];
+    if (sample.ids.size() > kProbeTokens) {
+      sample.ids.erase(sample.ids.begin() + kProbeTokens - 1, sample.ids.end() - 1);
+      if (!sample.type_ids.empty()) sample.type_ids.resize(kProbeTokens);
+    }
+    out.push_back(std::move(sample));
+  }
+  return out;
+}
+
+void QuantizeStudy::report(const char* stage, std::size_t done, std::size_t total) const {
+  if (options_.study_progress && !options_.study_progress(stage, done, total))
+    throw Error(ErrorCode::kCancelled, "quantising was stopped");
+}
+
+quant::Calibration QuantizeStudy::run(const ir::Graph& graph,
+                                      const std::vector<quant::Sample>& texts,
+                                      const std::vector<std::string>& values,
+                                      const std::vector<std::string>& channels,
+                                      const std::string& cache) {
+  quant::CalibrateOptions calibrate{.values = values, .channel_values = channels, .cache = cache};
+  calibrate.observer.method = quant::parse_calibration_method(options_.calibration.method);
+  calibrate.observer.symmetric = options_.scheme.activation_symmetric;
+  if (options_.calibration.percentile)
+    calibrate.observer.percentile = *options_.calibration.percentile;
+  if (!cache.empty()) {
+    calibrate.identity = "model " + digest_ + " level " + std::to_string(options_.level) +
+                         smoothing_ + " texts " + digest_of(texts);
+    calibrate.progress = options_.calibration.progress;
+  }
+  return quant::calibrate(graph, texts, calibrate, isa_, pool_);
+}
+
+void QuantizeStudy::smooth(ir::Graph& graph, QuantizeResult& result) {
+  if (!options_.smooth_alpha && !options_.smooth_search) return;
+  const quant::Targets targets = quant::quantizable(graph, options_.scheme);
+  const std::string cache =
+      options_.calibration.cache.empty() ? "" : options_.calibration.cache + ".channels";
+  const auto maxima =
+      run(graph, samples(), {}, quant::smoothable_values(graph, targets), cache).channel_maxima;
+  double best = options_.smooth_alpha.value_or(0.5);
+  if (options_.smooth_search) {
+    const std::vector<quant::Sample> texts = probe_samples();
+    constexpr int kSteps = 10;
+    double most = 0;
+    for (int i = 0; i <= kSteps; ++i) {
+      report("alphas", static_cast<std::size_t>(i), kSteps + 1);
+      ir::Graph smoothed = graph;
+      const double alpha = static_cast<double>(i) / kSteps;
+      quant::smooth(smoothed, targets, maxima, alpha);
+      const double sqnr = probe_loss(graph, smoothed, texts);
+      if (i == 0 || sqnr > most) most = sqnr, best = alpha;
+    }
+  }
+  const quant::SmoothReport report = quant::smooth(graph, targets, maxima, best);
+  quant::prepare(graph, options_.scheme);
+  smoothing_ = " smooth " + std::to_string(best);
+  result.smooth_alpha = best;
+  result.smoothed = report.activations;
+  result.smoothed_folded = report.folded;
+}
+
+double QuantizeStudy::probe_loss(const ir::Graph& graph, const ir::Graph& smoothed,
+                                 const std::vector<quant::Sample>& texts) {
+  ir::Graph quantized = smoothed;
+  const QuantizeOptions scheme = quant::measurable(smoothed, options_.scheme);
+  quant::prepare(quantized, scheme);
+  quant::Ranges ranges;
+  if (scheme.mode == QuantizeMode::kStatic) {
+    ranges =
+        run(quantized, texts, quant::quantizable(quantized, scheme).activations, {}, "").ranges;
+  }
+  quant::quantize(quantized, scheme, ranges);
+  quant::simulate(quantized);
+  runtime::GraphRunner exact(graph, isa_, pool_), rounded(std::move(quantized), isa_, pool_);
+  quant::OutputLoss loss;
+  for (const quant::Sample& text : texts) {
+    const auto feeds = quant::sample_feeds(graph, text);
+    loss.add(exact.run(feeds).front(), rounded.run(feeds).front());
+  }
+  return loss.sqnr_db();
+}
+
+void QuantizeStudy::calibrate(const ir::Graph& graph, QuantizeResult& result) {
+  if (options_.scheme.mode != QuantizeMode::kStatic) return;
+  // What products give is needed where it is rounded, be that in the file or in what is measured.
+  QuantizeOptions scheme = options_.scheme;
+  scheme.quantize_outputs |= scheme.format == QuantizeFormat::kQOperator;
+  const quant::Calibration found =
+      run(graph, samples(), quant::quantizable(graph, scheme).activations, {},
+          options_.calibration.cache);
+  result.calibration_samples = found.samples;
+  result.calibration_tokens = found.tokens;
+  result.calibration_resumed = found.resumed;
+  ranges_ = found.ranges;
+}
+
+void QuantizeStudy::rank(const ir::Graph& graph, QuantizeResult& result) {
+  if (!options_.sensitivity && !options_.max_loss) return;
+  const auto layers = quant::measure_sensitivity(
+      graph, options_.scheme, ranges_, probe_samples(), isa_, pool_,
+      [&](std::size_t done, std::size_t total, std::size_t) {
+        return !options_.study_progress || options_.study_progress("layers", done, total);
+      });
+  for (const quant::LayerLoss& layer : layers)
+    result.sensitivity.push_back({layer.node, layer.cosine, layer.sqnr_db});
+}
+
+void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
+                                QuantizeResult& result) {
+  if (!options_.max_loss) return;
+  EmbedderOptions embedder = options_.embedder;
+  embedder.runtime.threads = options_.threads;
+  embedder.runtime.isa = options_.isa;
+  embedder.runtime.plan_cache.clear();
+  if (!options_.calibration.tokenizer.empty()) embedder.tokenizer = options_.calibration.tokenizer;
+  std::size_t evaluations = 0;
+  report("evaluations", evaluations, 0);
+  double baseline = 0;
+  {
+    Embedder exact = Embedder::load(files_.path, embedder);
+    baseline = options_.score(exact);
+  }
+  std::vector<quant::LayerLoss> ranked;
+  for (const LayerSensitivity& layer : result.sensitivity)
+    ranked.push_back({layer.node, layer.cosine, layer.sqnr_db});
+  const QuantizeOptions measured = quant::measurable(graph, scheme);
+  // Fixed roundings have a packed form; the others are run as the file says.
+  embedder.runtime.reference =
+      measured.mode != QuantizeMode::kStatic || measured.format != QuantizeFormat::kQdq;
+  const quant::GateResult found = quant::find_exclusions(
+      ranked,
+      {.max_loss = *options_.max_loss,
+       .baseline = baseline,
+       .score = [&](const std::vector<std::string>& excluded) {
+         report("evaluations", ++evaluations, 0);
+         QuantizeOptions candidate = measured;
+         candidate.exclude.insert(candidate.exclude.end(), excluded.begin(), excluded.end());
+         Embedder rounded = EmbedderOfGraph::load(files_.path, embedder, [&](ir::Graph& imported) {
+           ir::Graph quantized = graph;
+           quant::quantize(quantized, candidate, ranges_);
+           quant::simulate(quantized);
+           imported = std::move(quantized);
+         });
+         return options_.score(rounded);
+       }});
+  scheme.exclude.insert(scheme.exclude.end(), found.excluded.begin(), found.excluded.end());
+  result.gate_excluded = found.excluded;
+  result.baseline_score = baseline;
+  result.score = found.score;
+  result.loss = found.loss;
+  for (const quant::GateStep& step : found.steps)
+    result.gate_steps.push_back({step.excluded, step.score, step.loss});
+}
+
+}  // namespace octavo::tasks

@@ -1,0 +1,54 @@
+// What quantising a model with texts at hand can do beyond ranges: smooth activations, measure what
+// each layer costs, and keep the layers in float that a quality budget needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "octavo/quantize.h"
+#include "quant/calibrate.h"
+#include "quant/sensitivity.h"
+#include "tasks/model_files.h"
+
+namespace octavo::tasks {
+
+/// One quantisation of one model. The graph is the prepared one (quant::prepare) throughout; call
+/// in this order what the options ask for.
+class QuantizeStudy {
+ public:
+  /// `digest` names the model in the calibration cache. Reads the texts when something needs them:
+  /// static mode, SmoothQuant, sensitivity, a quality gate.
+  QuantizeStudy(const ModelFiles& files, const QuantizeModelOptions& options, std::string digest);
+
+  /// SmoothQuant, with the alpha of the options or the best of 0, 0.1 ... 1.
+  void smooth(ir::Graph& graph, QuantizeResult& result);
+  /// Ranges for static mode; none for the others.
+  void calibrate(const ir::Graph& graph, QuantizeResult& result);
+  const quant::Ranges& ranges() const { return ranges_; }
+  /// The table of layers.
+  void rank(const ir::Graph& graph, QuantizeResult& result);
+  /// Adds the layers that must stay float to the exclusions of `scheme`.
+  void meet_budget(const ir::Graph& graph, QuantizeOptions& scheme, QuantizeResult& result);
+
+ private:
+  const std::vector<quant::Sample>& samples();
+  /// A few short ones, for what runs the graph often.
+  std::vector<quant::Sample> probe_samples();
+  quant::Calibration run(const ir::Graph& graph, const std::vector<quant::Sample>& texts,
+                         const std::vector<std::string>& values,
+                         const std::vector<std::string>& channels, const std::string& cache);
+  double probe_loss(const ir::Graph& graph, const ir::Graph& smoothed,
+                    const std::vector<quant::Sample>& texts);
+  void report(const char* stage, std::size_t done, std::size_t total) const;
+
+  const ModelFiles& files_;
+  const QuantizeModelOptions& options_;
+  std::string digest_, smoothing_;
+  IsaMask isa_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::vector<quant::Sample> samples_;
+  quant::Ranges ranges_;
+};
+
+}  // namespace octavo::tasks
