@@ -16,6 +16,8 @@ import onnx
 import onnxruntime as ort
 from safetensors.numpy import load_file
 
+import made_graphs
+
 OCTAVO = os.environ.get("OCTAVO_BINARY", "build/release/octavo")
 SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", "../shared"))
 MODELS = pathlib.Path(os.environ.get("OCTAVO_MODELS", pathlib.Path.home() / ".cache/octavo/models"))
@@ -152,6 +154,26 @@ def check_names(source, directory):
     print("--disable: as it says", flush=True)
 
 
+def check_made(name, make, wanted, directory):
+    """A graph of a form of its own: the operators that it must get."""
+    source = directory / f"{name}.onnx"
+    make(source)
+    report = optimize(source, directory / "out", 2)
+    ops = check_file(report["path"], report)
+    for op, count in wanted.items():
+        assert ops[f"com.microsoft.{op}"] == count, f"{op}: {dict(ops)}"
+    worst = compare(source, report["path"], name)
+    assert worst <= BOUND, f"outputs differ by {worst:.2g}"
+    print(f"{name}: {report['nodes_before']} nodes; 2: {report['nodes_after']} ({worst:.1g})", flush=True)
+
+
+MADE = {
+    "bias by distance": (lambda path: made_graphs.biased_attention(path, True, 0), {"Attention": 1}),
+    "local window": (lambda path: made_graphs.biased_attention(path, False, 2), {"Attention": 1}),
+    "RMS norms": (made_graphs.rms_norms, {"SkipSimplifiedLayerNormalization": 2, "QuickGelu": 2}),
+}
+
+
 def main():
     cases = []
     if sys.argv[1:] == ["models"]:
@@ -172,6 +194,7 @@ def main():
             print(f"left out: {SHARED}/goldens/onnx is absent")
         cases += [(check_onnx, path.stem, path) for path in files or local]
         cases += [(check_directory, path.name, path) for path in sorted(DIRECTORIES.iterdir())]
+        cases += [(lambda name, pair, directory: check_made(name, *pair, directory), name, pair) for name, pair in MADE.items()]
         cases.append((lambda name, source, directory: check_names(source, directory), "names", local[0]))
     failures = 0
     for run, name, source in cases:
