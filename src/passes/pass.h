@@ -49,6 +49,7 @@ struct Pass {
 void open_contrib(ir::Graph& graph, PassContext& context);
 void join_integer_products(ir::Graph& graph, PassContext& context);
 void widen_quantized(ir::Graph& graph, PassContext& context);
+void widen_rowwise(ir::Graph& graph, PassContext& context);
 void fold_constants(ir::Graph& graph, PassContext& context);
 void remove_identities(ir::Graph& graph, PassContext& context);
 void open_attention(ir::Graph& graph, PassContext& context);

@@ -12,6 +12,7 @@ constexpr Pass kPasses[] = {
     {"open_contrib", 1, open_contrib},
     {"join_integer_products", 1, join_integer_products},
     {"widen_quantized", 1, widen_quantized},
+    {"widen_rowwise", 1, widen_rowwise},
     {"fold_constants", 1, fold_constants},
     {"open_attention", 1, open_attention},
     {"fuse_layer_norm", 1, fuse_layer_norm},
