@@ -13,7 +13,7 @@ namespace octavo::quant {
 namespace {
 
 constexpr float kSmallestHalf = 5.96e-8f, kLargestHalf = 65504.0f;
-constexpr std::size_t kFewElements = 1024;  // constants that are not worth a Cast of their own
+constexpr std::size_t kFewElements = 256;  // constants that are not worth a Cast of their own
 
 float clamp_to_half(float x) {
   if (x == 0 || std::isnan(x) || std::isinf(x)) return x;
@@ -189,7 +189,7 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
     for (std::size_t i = 0; i < node.inputs.size() && !kept; ++i) {
       const ir::ValueId input = node.inputs[i];
       const Tensor* tensor = input == ir::kNoValue ? nullptr : graph.constant(input);
-      if (tensor == nullptr || tensor->dtype() != DType::kFloat32 ||
+      if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || tensor->rank() < 2 ||
           tensor->elements() < kFewElements) {
         continue;
       }

@@ -46,6 +46,9 @@ Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symme
   const auto zeros = out.zeros.mutable_data<std::uint8_t>();
   std::ranges::fill(values, std::uint8_t{0});
   if (!symmetric) std::ranges::fill(zeros, std::uint8_t{0});
+  if (!symmetric && bits == 4 && blocks % 2 == 1) {  // MLAS fills the nibble without a block
+    for (std::size_t c = 0; c < columns; ++c) zeros[(c + 1) * zero_bytes - 1] = 0x80;
+  }
   const auto put = [&](std::span<std::uint8_t> to, std::size_t at, int code) {
     if (bits == 8) {
       to[at] = static_cast<std::uint8_t>(code);

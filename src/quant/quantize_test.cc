@@ -1,0 +1,309 @@
+// Quantised graphs run by the reference operators beside the graph they were made from, and the
+// nodes that each mode emits.
+#include "quant/quantize.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+
+#include "octavo/error.h"
+#include "ops/evaluate.h"
+#include "quant/targets.h"
+
+namespace octavo::quant {
+namespace {
+
+Tensor random(Shape shape, unsigned seed) {
+  Tensor out(DType::kFloat32, std::move(shape));
+  std::mt19937 engine(seed);
+  std::normal_distribution<float> normal(0, 0.5f);
+  for (float& value : out.mutable_data<float>()) value = normal(engine);
+  return out;
+}
+
+// Table lookup, two products of the same rows, a Gemm behind them; outputs "y" and "z".
+struct Model {
+  ir::Graph graph;
+  ir::ValueId ids, y, z;
+
+  Model() {
+    ids = graph.add_input("ids", DType::kInt64, {{-1, "tokens"}});
+    const ir::ValueId table = graph.add_constant("table", random({11, 32}, 1));
+    const ir::ValueId x = graph.emit("Gather", {table, ids}, {}, "", "lookup");
+    graph.value(x).name = "x";
+    const ir::ValueId w1 = graph.add_constant("w1", random({32, 24}, 2));
+    const ir::ValueId w2 = graph.add_constant("w2", random({32, 16}, 3));
+    const ir::ValueId b1 = graph.add_constant("b1", random({24}, 4));
+    const ir::ValueId p1 = graph.emit("MatMul", {x, w1}, {}, "", "first");
+    const ir::ValueId h = graph.emit("Tanh", {graph.emit("Add", {p1, b1}, {}, "", "bias")});
+    y = graph.emit("MatMul", {x, w2}, {}, "", "second");
+    ir::Attributes transposed;
+    transposed.set("transB", std::int64_t{1});
+    z = graph.emit("Gemm",
+                   {h, graph.add_constant("w3", random({20, 24}, 5)),
+                    graph.add_constant("b3", random({20}, 6))},
+                   transposed, "", "third");
+    graph.add_output(y, "y");
+    graph.add_output(z, "z");
+  }
+
+  std::vector<Tensor> run() const {
+    const std::vector<std::int64_t> tokens{3, 10, 0, 7, 3};
+    const ops::Feeds feeds{{ids, Tensor::vector<std::int64_t>(tokens)}};
+    const ir::ValueId wanted[] = {graph.outputs()[0].value, graph.outputs()[1].value};
+    return ops::evaluate(graph, feeds, wanted);
+  }
+};
+
+std::map<std::string, int> count_ops(const ir::Graph& graph) {
+  std::map<std::string, int> out;
+  for (const ir::NodeId id : graph.topological_order()) ++out[graph.node(id).op];
+  return out;
+}
+
+double cosine(const Tensor& a, const Tensor& b) {
+  const Tensor af = a.to_float32(), bf = b.to_float32();
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < af.elements(); ++i) {
+    const double x = af.data<float>()[i], y = bf.data<float>()[i];
+    ab += x * y, aa += x * x, bb += y * y;
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+/// The ranges that a run of the model itself shows.
+Ranges observed(Model model, const QuantizeOptions& options) {
+  prepare(model.graph, options);
+  Ranges out;
+  const std::vector<std::int64_t> tokens{3, 10, 0, 7, 3};
+  const ops::Feeds feeds{{model.ids, Tensor::vector<std::int64_t>(tokens)}};
+  ops::EvaluateOptions watch;
+  watch.observe = [&](ir::ValueId id, const Tensor& tensor) {
+    if (tensor.dtype() != DType::kFloat32) return;
+    TensorRange& range = out[model.graph.value(id).name];
+    for (const float v : tensor.data<float>()) {
+      range.min = std::min(range.min, v);
+      range.max = std::max(range.max, v);
+    }
+  };
+  const ir::ValueId wanted[] = {model.graph.outputs()[0].value, model.graph.outputs()[1].value};
+  ops::evaluate(model.graph, feeds, wanted, watch);
+  return out;
+}
+
+struct Case {
+  std::string name;
+  std::function<void(QuantizeOptions&)> set;
+  double cosine;
+  std::map<std::string, int> ops;  // how many of these
+};
+
+class QuantizeCase : public testing::TestWithParam<Case> {};
+
+TEST_P(QuantizeCase, StaysNearTheFloatGraph) {
+  Model model;
+  const std::vector<Tensor> before = model.run();
+  QuantizeOptions options;
+  GetParam().set(options);
+  const Ranges ranges =
+      options.mode == QuantizeMode::kStatic ? observed(Model(), options) : Ranges{};
+  const QuantizeReport report = quantize(model.graph, options, ranges);
+  EXPECT_GE(report.quantized, 4u);
+  const std::vector<Tensor> after = model.run();
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(before[i].shape(), after[i].shape());
+    EXPECT_GE(cosine(before[i], after[i]), GetParam().cosine) << "output " << i;
+    EXPECT_LT(cosine(before[i], after[i]), 1 - 1e-12) << "nothing was rounded";
+  }
+  const std::map<std::string, int> ops = count_ops(model.graph);
+  for (const auto& [op, count] : GetParam().ops) {
+    EXPECT_EQ(ops.contains(op) ? ops.at(op) : 0, count) << op;
+  }
+  EXPECT_EQ(model.graph.outputs()[0].name, "y");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Modes, QuantizeCase,
+    testing::Values(
+        Case{"octavo", [](auto&) {}, 0.9995, {{"MatMulInteger", 3}, {"MatMul", 0}, {"Round", 2}}},
+        Case{"dynamic",
+             [](auto& o) { o.mode = QuantizeMode::kDynamic; },
+             0.999,
+             {{"MatMulInteger", 3}, {"DynamicQuantizeLinear", 2}, {"Gemm", 0}}},
+        Case{"dynamic_int8",
+             [](auto& o) {
+               o.mode = QuantizeMode::kDynamic;
+               o.activation_type = QuantizedType::kInt8;
+             },
+             0.999,
+             {{"MatMulInteger", 3}, {"QuantizeLinear", 2}, {"DynamicQuantizeLinear", 0}}},
+        Case{"dynamic_qdq",
+             [](auto& o) {
+               o.mode = QuantizeMode::kDynamic;
+               o.format = QuantizeFormat::kQdq;
+             },
+             0.999,
+             {{"MatMul", 3}, {"DequantizeLinear", 6}}},
+        Case{"dynamic_table",
+             [](auto& o) {
+               o.mode = QuantizeMode::kDynamic;
+               o.tables = QuantizedTables::kTensor;
+               o.weight_type = QuantizedType::kUInt8;
+               o.per_channel = true;
+             },
+             0.999,
+             {{"DequantizeLinear", 1}, {"MatMulInteger", 3}}},
+        Case{"static",
+             [](auto& o) { o.mode = QuantizeMode::kStatic; },
+             0.999,
+             {{"QLinearMatMul", 3}, {"QuantizeLinear", 2}, {"DequantizeLinear", 3}}},
+        Case{"static_qdq",
+             [](auto& o) {
+               o.mode = QuantizeMode::kStatic;
+               o.format = QuantizeFormat::kQdq;
+               o.activation_type = QuantizedType::kInt8;
+               o.per_channel = true;
+             },
+             0.999,
+             {{"MatMul", 3}, {"QuantizeLinear", 2}, {"DequantizeLinear", 5}}},
+        Case{"int8_blocks",
+             [](auto& o) {
+               o.mode = QuantizeMode::kInt8;
+               o.block_size = 16;
+             },
+             0.9995,
+             {{"MatMulNBits", 3}}},
+        Case{"int8_blocks_qdq",
+             [](auto& o) {
+               o.mode = QuantizeMode::kInt8;
+               o.format = QuantizeFormat::kQdq;
+               o.block_size = 16;
+             },
+             0.9995,
+             {{"MatMul", 3}, {"DequantizeLinear", 3}}},
+        Case{"int4_blocks",
+             [](auto& o) {
+               o.mode = QuantizeMode::kInt4;
+               o.block_size = 16;
+             },
+             0.98,
+             {{"MatMulNBits", 3}}},
+        Case{"float16", [](auto& o) { o.mode = QuantizeMode::kFloat16; }, 0.99999, {{"Cast", 2}}},
+        Case{"bfloat16", [](auto& o) { o.mode = QuantizeMode::kBFloat16; }, 0.9999, {}}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Quantize, NamesAreThoseOfOnnxruntimesQuantiser) {
+  Model model;
+  QuantizeOptions options;
+  options.mode = QuantizeMode::kDynamic;
+  quantize(model.graph, options);
+  std::set<std::string> nodes, values;
+  for (const ir::NodeId id : model.graph.topological_order()) {
+    nodes.insert(model.graph.node(id).name);
+    for (const ir::ValueId input : model.graph.node(id).inputs)
+      values.insert(model.graph.value(input).name);
+  }
+  for (const char* name : {"x_QuantizeLinear", "first_quant", "first_quant_scales_mul",
+                           "first_quant_output_scale_mul"}) {
+    EXPECT_TRUE(nodes.contains(name)) << name;
+  }
+  for (const char* name : {"x_quantized", "x_scale", "x_zero_point", "w1_quantized", "w1_scale",
+                           "w1_zero_point", "first_quant_scales_mul:0"}) {
+    EXPECT_TRUE(values.contains(name)) << name;
+  }
+}
+
+TEST(Quantize, ExclusionsByNameGlobAndOperator) {
+  for (const auto& [exclude, ops, left] :
+       std::vector<std::tuple<std::vector<std::string>, std::vector<std::string>, int>>{
+           {{"first"}, {}, 1}, {{"*ir*"}, {}, 2}, {{"secon?"}, {"Gather"}, 2}}) {
+    Model model;
+    QuantizeOptions options;
+    options.exclude = exclude;
+    options.exclude_ops = ops;
+    const QuantizeReport report = quantize(model.graph, options);
+    int found = 0;
+    for (const QuantizedNode& node : report.nodes) found += node.quantized ? 0 : 1;
+    EXPECT_EQ(found, left) << exclude[0];
+  }
+}
+
+void expect_refusal(const std::function<void(QuantizeOptions&)>& set, ErrorCode code,
+                    const std::string& words, bool twice = false) {
+  Model model;
+  QuantizeOptions options;
+  if (twice) quantize(model.graph, options);
+  set(options);
+  try {
+    quantize(model.graph, options);
+    ADD_FAILURE() << "no error; expected one about " << words;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    EXPECT_FALSE(error.info().fix.empty()) << error.what();
+  }
+}
+
+TEST(Quantize, RefusesWhatMakesNoSense) {
+  using enum ErrorCode;
+  const auto nothing = [](QuantizeOptions&) {};
+  expect_refusal(nothing, kUnsupported, "quantised already", true);
+  expect_refusal([](auto& o) { o.exclude = {"encoder*"}; }, kInvalidArgument, "encoder*");
+  expect_refusal([](auto& o) { o.exclude = {"*"}; }, kInvalidArgument, "nothing is left");
+  expect_refusal([](auto& o) { o.mode = QuantizeMode::kStatic; }, kInvalidArgument, "ranges");
+  expect_refusal([](auto& o) { o.per_channel = true; }, kInvalidArgument, "--per-channel");
+  expect_refusal(
+      [](auto& o) {
+        o.mode = QuantizeMode::kInt4;
+        o.block_size = 48;
+      },
+      kInvalidArgument, "block size");
+  expect_refusal(
+      [](auto& o) {
+        o.mode = QuantizeMode::kDynamic;
+        o.weight_type = QuantizedType::kUInt8;
+        o.activation_type = QuantizedType::kInt8;
+      },
+      kInvalidArgument, "signed activations");
+}
+
+TEST(Quantize, Float16ClampsAndKeepsWhatIsBlocked) {
+  ir::Graph graph;
+  const ir::ValueId x = graph.add_input("x", DType::kFloat32, {{2, ""}});
+  const std::vector<float> extremes{3e38f, 1e-9f};
+  const ir::ValueId sum =
+      graph.emit("Add", {x, graph.add_constant("extremes", Tensor::vector<float>(extremes))});
+  const ir::ValueId low =
+      graph.emit("Min", {sum, graph.add_constant("limit", random({2}, 1))}, {}, "", "limit");
+  graph.add_output(low, "y");
+  QuantizeOptions options;
+  options.mode = QuantizeMode::kFloat16;
+  quantize(graph, options);
+  const std::map<std::string, int> ops = count_ops(graph);
+  EXPECT_EQ(ops.at("Cast"), 2);  // x down, the sum up; Min stays float32 and so does y
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    if (node.op == "Min") {
+      EXPECT_EQ(graph.constant(node.input(1))->dtype(), DType::kFloat32);
+    } else if (node.op == "Add") {
+      const Tensor constant = graph.constant(node.input(1))->to_float32();
+      EXPECT_EQ(constant.data<float>()[0], 65504.0f);
+      EXPECT_GT(constant.data<float>()[1], 0.0f);
+    }
+  }
+}
+
+TEST(Glob, MatchesAsShellsDo) {
+  EXPECT_TRUE(matches_glob("*", ""));
+  EXPECT_TRUE(matches_glob("/encoder/layer.?/*", "/encoder/layer.3/MatMul"));
+  EXPECT_FALSE(matches_glob("/encoder/layer.?/*", "/encoder/layer.11/MatMul"));
+  EXPECT_TRUE(matches_glob("*a*b", "xaybzb"));
+  EXPECT_FALSE(matches_glob("a*b", "abc"));
+}
+
+}  // namespace
+}  // namespace octavo::quant
