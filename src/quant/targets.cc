@@ -77,8 +77,7 @@ void open_gemm(ir::Graph& graph) {
     }
     ir::ValueId weight = node.input(1);
     if (node.attributes.int_or("transB", 0) != 0) {
-      weight = graph.add_constant(graph.value(weight).name + "_transposed",
-                                  transposed(*graph.constant(weight)));
+      weight = graph.add_constant(graph.value(weight).name, transposed(*graph.constant(weight)));
     }
     const bool bias = node.input(2) != ir::kNoValue;
     const ir::ValueId product =

@@ -47,8 +47,9 @@ bool checked_reference(const RuntimeOptions& options) {
 ir::Graph simplified(ir::Graph graph) {
   ir::Graph out = graph;
   try {
-    passes::run_pipeline(out, {.disabled = {"widen_quantized", "restore_softmax", "lift_positions",
-                                            "lift_attention", "freeze_sizes", "lift_first_token"}});
+    passes::run_pipeline(
+        out, {.disabled = {"widen_quantized", "widen_rowwise", "restore_softmax", "lift_positions",
+                           "lift_attention", "freeze_sizes", "lift_first_token"}});
   } catch (const Error&) {
     return graph;  // what a pass cannot evaluate, the run will report if it matters
   }

@@ -7,8 +7,8 @@ Without MODEL: a tiny BERT (tests/data/onnx). Of a model directory or .onnx: the
 {QInt8, QUInt8} x {per tensor, per channel} x {level 0, 2}, octavo's own scheme, weights alone in blocks of 8 and 4 bits,
 float16 and bfloat16. Three things are held:
 
-- the file passes the full check of the onnx package, onnxruntime loads it, and each kept token's row has at least the cosine
-  of BOUNDS with that of the float model;
+- the file passes the full check of the onnx package, onnxruntime loads it, and (tiny BERT) each kept token's row has at least
+  the cosine of BOUNDS with that of the float model; of a MODEL the cosine is printed with --verbose;
 - `octavo run --precision fp32` of the file is no further from the float model than onnxruntime's run of it, by more than
   SLACK (1 - cosine): octavo leaves the rounding of activations out;
 - dynamic quantisation at level 0 with one scale a table has the very integers, scales and zero points that
@@ -118,7 +118,7 @@ def run_octavo(model, inputs, folder) -> list[np.ndarray]:
     return load_file(folder / "out.safetensors")
 
 
-def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path) -> int:
+def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path, held: bool) -> int:
     reference = open_session(source / "model.onnx" if source.is_dir() else source)
     inputs = make_inputs(reference)
     mask = inputs["attention_mask"]
@@ -137,7 +137,7 @@ def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path
         if any(i.type == "tensor(float16)" for i in session.get_inputs()):
             raise SystemExit("token ids became floats")
         own = cosine(rows(run_octavo(report["path"], kept, folder)[name], mask), wanted)
-        bad = not (near >= BOUNDS[mode] and own >= near - SLACK and report["quantized"] > 0)
+        bad = own < near - SLACK or report["quantized"] == 0 or (held and near < BOUNDS[mode])
         # Rounding must be there: a file that is the float model under another name proves nothing.
         bad = bad or near > 1 - 1e-12
         failures += bad
@@ -185,7 +185,7 @@ def main() -> int:
         failures = 0
         for source in models or [tiny(folder / "model")]:
             failures += check_integers(source, folder)
-            failures += check_matrix(source, texts, folder)
+            failures += check_matrix(source, texts, folder, held=not models)
     return 1 if failures else 0
 
 
