@@ -269,16 +269,15 @@ void define_compare(Command& command, Context& context) {
   app.add_option("--rounds", self->options.rounds, "turns the models take (7); 6 for intervals")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
-  app.add_option("--cache", self->cache, "where embeddings are kept (~/.cache/octavo/embeddings)")
+  app.add_option("--cache", self->cache, "where embeddings are kept (or --no-cache)")
       ->type_name("DIR");
-  app.add_flag("--no-cache", self->no_cache, "keep none");
+  app.add_flag("--no-cache", self->no_cache, "keep none")->group("");  // the line above names it
   add_format_flag(app, self->format);
   add_role_prompt_flags(app, self->prompts);
   add_prompt_flags(app, self->prompts);
   add_embedder_flags(app, context, self->embedder);
   app.remove_option(app.get_option("--precision"));
-  app.add_option("--precision", self->precisions,
-                 "fp32, bf16, fp16 or int8: one for all, or one a model with commas")
+  app.add_option("--precision", self->precisions, "what to compute in: one for all, or one a model")
       ->type_name("LIST")
       ->group(kModelGroup);
   command.about =
@@ -286,8 +285,8 @@ void define_compare(Command& command, Context& context) {
       "query with a paired bootstrap, times in alternating rounds.";
   command.examples = {
       "octavo compare models/bge models/bge-int8 --dataset data/scifact",
-      "octavo compare models/bge models/bge --precision fp32,int8 --dataset data/scifact",
-      "octavo compare a b c --dataset data/scifact --dataset data/cranfield --report loss.html"};
+      "octavo compare bge bge --precision fp32,int8 --dataset data/scifact",
+      "octavo compare a b c --dataset scifact --dataset nfcorpus --report loss.html"};
   command.run = [self] { self->run(); };
 }
 

@@ -287,9 +287,9 @@ void define_eval(Command& command, Context& context) {
       ->check(CLI::PositiveNumber);
   app.add_flag("--ignore-identical-ids", self->ignore_identical_ids,
                "drop the document that has the query's id");
-  app.add_option("--cache", self->cache, "where embeddings are kept (~/.cache/octavo/embeddings)")
+  app.add_option("--cache", self->cache, "where embeddings are kept (or --no-cache)")
       ->type_name("DIR");
-  app.add_flag("--no-cache", self->no_cache, "keep none");
+  app.add_flag("--no-cache", self->no_cache, "keep none")->group("");  // the line above names it
   app.add_option("--per-query", self->per_query, "metrics a query, tab-separated")
       ->type_name("FILE")
       ->group(kResultGroup);

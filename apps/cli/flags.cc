@@ -50,7 +50,7 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->check(CLI::IsMember({"fp32", "bf16", "fp16", "int8"}))
       ->group(kModelGroup);
   app.add_flag("--reference", options.reference,
-               "round as the file says, as onnxruntime does with one text at a time")
+               "round as the file says: as onnxruntime, text by text")
       ->group(kModelGroup);
   app.add_option("--isa", options.isa, "CPU features: native, portable, avx2, avx512, ...")
       ->type_name("LIST")

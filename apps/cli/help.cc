@@ -25,6 +25,7 @@ std::string option_label(const CLI::Option& option) {
   for (const std::string& name : option.get_snames()) add("-" + name);
   const auto& names = option.get_lnames();
   for (const std::string& name : names) {
+    if (name.find('_') != std::string::npos) continue;  // another tool's spelling
     if (name.starts_with("no-") && std::count(names.begin(), names.end(), name.substr(3)) > 0)
       continue;
     const bool negatable = std::count(names.begin(), names.end(), "no-" + name) > 0;

@@ -322,8 +322,9 @@ void define_scheme(CLI::App& app, QuantizeCommand& self) {
   truth_flag(app, "--per-channel,--per_channel,!--no-per-channel,!--no_per_channel",
              self.per_channel, "a scale an output channel");
   truth_flag(app, "--reduce-range,--reduce_range,!--no-reduce-range,!--no_reduce_range",
-             self.reduce_range, "7 bits of weights, for CPUs without VNNI");
-  truth_flag(app, "--symmetric,!--asymmetric", self.symmetric, "weights around zero, or not");
+             self.reduce_range, "weights of 7 bits, for CPUs without VNNI");
+  truth_flag(app, "--symmetric,!--no-symmetric,!--asymmetric", self.symmetric,
+             "weights around zero, or not");
   truth_flag(app, "--activation-symmetric", self.activation_symmetric, "activations around zero");
   app.add_flag("--quantize-outputs", s.quantize_outputs, "static QDQ: round products' outputs too")
       ->group(kScheme);
@@ -336,7 +337,7 @@ void define_scheme(CLI::App& app, QuantizeCommand& self) {
       ->type_name("N")
       ->group(kScheme);
   app.add_flag("--keep-io-types,!--no-keep-io-types", s.keep_io_types,
-               "float16: inputs and outputs stay float32 (so by default)")
+               "float16: inputs and outputs stay float32 (default)")
       ->group(kScheme);
   app.add_option_function<std::vector<std::string>>(
          "--keep-float", [&self](const auto& ops) { self.keep_float = ops; },
@@ -368,7 +369,7 @@ void define_calibration(CLI::App& app, CalibrationOptions& calibration) {
          "what percentile keeps (99.999)")
       ->type_name("P")
       ->group(kCalibration);
-  app.add_option("--calibration-samples,--samples", calibration.samples, "texts at most")
+  app.add_option("--samples,--calibration-samples", calibration.samples, "texts at most")
       ->type_name("N")
       ->capture_default_str()
       ->group(kCalibration);
@@ -379,7 +380,7 @@ void define_calibration(CLI::App& app, CalibrationOptions& calibration) {
   app.add_option("--tokenizer", calibration.tokenizer, "where it is not beside the model")
       ->type_name("FILE")
       ->group(kCalibration);
-  app.add_option("--calibration-cache", calibration.cache, "keeps the state, to go on later")
+  app.add_option("--calibration-cache", calibration.cache, "the state, to go on later")
       ->type_name("FILE")
       ->group(kCalibration);
 }
@@ -442,7 +443,7 @@ void define_quantize(Command& command, Context& context) {
                 "onnx-convert's: QInt8, QUInt8, QInt8Static, Float16", "")
       ->check(CLI::IsMember({"QInt8", "QUInt8", "QInt8Static", "Float16"}));
   app.add_flag("--external-data", self->options.external_data,
-               "weights into a file beside the model (always above 2 GB)");
+               "weights into a file of their own; above 2 GiB always");
   app.add_flag("--force", self->options.force, "replace files of a directory that holds some");
   app.add_flag("--explain", self->explain, "what became of every node with weights");
   app.add_option("--threads", self->options.threads, "threads to use (every core)")
@@ -451,13 +452,9 @@ void define_quantize(Command& command, Context& context) {
   command.about =
       "Writes the model in fewer bits. Without --mode: octavo's int8, activations with a scale a "
       "token row, weights with a scale a channel, in standard operators.";
-  command.examples = {
-      "octavo quantize models/minilm -o out",
-      "octavo quantize models/minilm -o out --preset avx512_vnni --level 2",
-      "octavo quantize models/minilm -o out --mode static --format QDQ --calibration texts.txt",
-      "octavo quantize models/minilm -o out --mode static --calibration data/scifact "
-      "--max-loss 0.5% --eval data/scifact",
-      "octavo quantize models/minilm -o out --mode int4 --block-size 64"};
+  command.examples = {"octavo quantize models/minilm -o out",
+                      "octavo quantize models/minilm -o out --preset avx512_vnni --level 2",
+                      "octavo quantize models/minilm -o out --mode static --calibration texts.txt"};
   command.run = [self] { self->run(); };
 }
 
