@@ -80,7 +80,7 @@ struct BenchCommand {
   explicit BenchCommand(Context& the_context) : context(the_context) {}
 
   Context& context;
-  std::string model, cases, precisions = "fp32", report;
+  std::string model, cases, precisions = "auto", report;
   bool sweep = false;
   BenchmarkOptions options{};
   std::optional<std::size_t> min_runs{};
@@ -117,13 +117,19 @@ struct BenchCommand {
                                        .fix = "create it, or give --report another path"});
   }
 
+  static std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+    return out;
+  }
+
   void print_json(const BenchmarkResult& result) {
     Json results = Json::array(), comparisons = Json::array();
     for (const BenchmarkFigure& figure : result.figures) results.push_back(to_json(figure));
     for (const auto& comparison : result.comparisons) comparisons.push_back(to_json(comparison));
     Json out = {{"results", results},
                 {"isa", result.isa},
-                {"precision", precisions},
+                {"precision", joined(result.precisions)},
                 {"threads", result.threads},
                 {"min_time", result.min_seconds},
                 {"rounds", result.rounds},
@@ -203,7 +209,8 @@ void define_bench(Command& command, Context& context) {
       ->check(CLI::Range(1, 10000));
   add_runtime_flags(app, context, options.runtime);
   app.remove_option(app.get_option("--precision"));
-  app.add_option("--precision", self->precisions, "fp32, bf16, fp16, int8, or several with commas")
+  app.add_option("--precision", self->precisions,
+                 "auto, fp32, bf16, fp16, int8, or several with commas")
       ->type_name("LIST")
       ->group(kModelGroup);
   command.about =

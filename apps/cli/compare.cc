@@ -87,7 +87,7 @@ struct CompareCommand {
 
   Context& context;
   std::vector<std::string> models;
-  std::string precisions = "fp32", names, texts, format = "auto", cases, report, cache;
+  std::string precisions = "auto", names, texts, format = "auto", cases, report, cache;
   bool no_speed = false, no_cache = false;
   EmbedderOptions embedder{};
   PromptFlags prompts{};

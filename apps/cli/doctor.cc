@@ -93,6 +93,7 @@ struct DoctorCommand {
                    summary.packed ? "packed: no time goes into padding"
                                   : "padded: short texts of a batch cost as much as its longest",
                    summary.plan_note});
+    out.push_back({State::kOk, "precision", precision_text(summary)});
     if (!summary.plan_source.empty())
       out.push_back({State::kOk, "plan cache", summary.plan_source});
     const std::size_t need = std::max(summary.weight_bytes, summary.packed_weight_bytes);

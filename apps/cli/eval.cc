@@ -147,7 +147,7 @@ struct EvalCommand {
                      {"document_prompt", how.document_prompt},
                      {"split", split},
                      {"model_digest", embedder.digest()},
-                     {"precision", options.runtime.precision},
+                     {"precision", embedder.precision()},
                      {"isa", embedder.isa()},
                      {"threads", embedder.threads()}};
     write_files(result.scores, result.run);
@@ -196,7 +196,7 @@ struct EvalCommand {
                            {"pooling", pooling_text(embedder)},
                            {"prompt", how.prompt},
                            {"model_digest", embedder.digest()},
-                           {"precision", options.runtime.precision},
+                           {"precision", embedder.precision()},
                            {"isa", embedder.isa()},
                            {"threads", embedder.threads()}};
     write_mteb(result.metrics, "cosine_spearman", sts, document);
@@ -239,7 +239,7 @@ struct EvalCommand {
                            {"seconds", seconds()},
                            {"split", split},
                            {"model_digest", reranker.digest()},
-                           {"precision", options.runtime.precision},
+                           {"precision", reranker.precision()},
                            {"isa", reranker.isa()},
                            {"threads", reranker.threads()}};
     write_files(result.scores, result.run);

@@ -45,9 +45,10 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->type_name("N")
       ->check(CLI::Range(1, 4096))
       ->group(kModelGroup);
-  app.add_option("--precision", options.precision, "fp32, bf16, fp16 or int8: what to compute in")
+  app.add_option("--precision", options.precision,
+                 "fp32, bf16, fp16, int8; auto: as the model asks")
       ->type_name("P")
-      ->check(CLI::IsMember({"fp32", "bf16", "fp16", "int8"}))
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16", "int8"}))
       ->group(kModelGroup);
   app.add_flag("--reference", options.reference,
                "round as the file says: as onnxruntime, text by text")
@@ -155,6 +156,14 @@ void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
                            group_digits(truncated), plural(total, noun),
                            truncated == 1 ? "was" : "were", group_digits(max_length),
                            truncated == 1 ? "was" : "were", advice));
+}
+
+std::string precision_text(const ModelSummary& summary) {
+  if (summary.recorded_precision.empty()) return summary.precision;
+  if (summary.recorded_precision == summary.precision)
+    return summary.precision + ", as the model's record asks";
+  return fmt::format("{} (the model's record asks for {})", summary.precision,
+                     summary.recorded_precision);
 }
 
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "octavo/embedder.h"
+#include "octavo/model.h"
 #include "octavo/runtime_options.h"
 #include "octavo/text_input.h"
 
@@ -51,6 +52,9 @@ std::string pooling_text(const Embedder& embedder);
 void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
                     std::string_view noun, std::size_t max_length,
                     std::optional<std::size_t> limit);
+
+/// "int8, as the model's record asks", "fp32 (the model's record asks for int8)", "fp32".
+std::string precision_text(const ModelSummary& summary);
 
 /// "3,450 tokens/s with avx2+avx512, 2 threads".
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads);

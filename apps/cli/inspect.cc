@@ -117,25 +117,29 @@ struct InspectCommand {
                        {"shape", step.shape},
                        {"kernel", step.kernel},
                        {"reason", step.reason}});
-    Json document = {{"path", summary.path},
-                     {"format", summary.format},
-                     {"family", summary.family},
-                     {"parameters", summary.parameters},
-                     {"weight_bytes", summary.weight_bytes},
-                     {"file_bytes", summary.file_bytes},
-                     {"packed_weight_bytes", summary.packed_weight_bytes},
-                     {"arena_bytes_per_token", summary.arena_bytes_per_token},
-                     {"dtype_bytes", summary.dtype_bytes},
-                     {"inputs", values_json(summary.inputs)},
-                     {"outputs", values_json(summary.outputs)},
-                     {"ops", summary.op_counts},
-                     {"lifted_ops", summary.lifted_op_counts},
-                     {"packed", summary.packed},
-                     {"plan_note", summary.plan_note},
-                     {"plan_source", summary.plan_source},
-                     {"embedding", embedding},
-                     {"record", record},
-                     {"plan", std::move(steps)}};
+    Json document = {
+        {"path", summary.path},
+        {"format", summary.format},
+        {"family", summary.family},
+        {"parameters", summary.parameters},
+        {"weight_bytes", summary.weight_bytes},
+        {"file_bytes", summary.file_bytes},
+        {"packed_weight_bytes", summary.packed_weight_bytes},
+        {"arena_bytes_per_token", summary.arena_bytes_per_token},
+        {"dtype_bytes", summary.dtype_bytes},
+        {"inputs", values_json(summary.inputs)},
+        {"outputs", values_json(summary.outputs)},
+        {"ops", summary.op_counts},
+        {"lifted_ops", summary.lifted_op_counts},
+        {"precision", summary.precision},
+        {"recorded_precision",
+         summary.recorded_precision.empty() ? Json(nullptr) : Json(summary.recorded_precision)},
+        {"packed", summary.packed},
+        {"plan_note", summary.plan_note},
+        {"plan_source", summary.plan_source},
+        {"embedding", embedding},
+        {"record", record},
+        {"plan", std::move(steps)}};
     if (graph) document["graph"] = summary.graph_text;
     context.console.print_json(document);
   }
@@ -170,6 +174,7 @@ struct InspectCommand {
         << (summary.packed ? "  packed: runs without padding\n" : "  padded: ")
         << (summary.plan_note.empty() ? ""
                                       : (summary.packed ? "  " : "") + summary.plan_note + "\n");
+    out << "  computes in " << precision_text(summary) << '\n';
     if (!summary.plan_source.empty()) out << "  " << summary.plan_source << '\n';
     if (!plan) {
       std::map<std::string, std::size_t> kernels;

@@ -23,7 +23,8 @@ struct BenchmarkCase {
 
 /// "1x128,32x256", or with ranges "1x1..512". Throws kInvalidArgument for anything else.
 std::vector<BenchmarkCase> parse_benchmark_cases(std::string_view list);
-/// "fp32,int8": known precisions, each once. Throws kInvalidArgument for anything else.
+/// "fp32,int8": known precisions, each once; or "auto" alone. Throws kInvalidArgument for anything
+/// else.
 std::vector<std::string> parse_benchmark_precisions(std::string_view list);
 /// One text of 16, 32, ... 512 tokens, and 4, 8, ... 256 texts of 256 tokens, as far as the model
 /// takes them.
@@ -31,7 +32,7 @@ std::vector<BenchmarkCase> sweep_cases(std::optional<std::size_t> max_tokens);
 
 struct BenchmarkOptions {
   RuntimeOptions runtime{};  // but for the precision
-  std::vector<std::string> precisions = {"fp32"};
+  std::vector<std::string> precisions = {"auto"};
   std::vector<BenchmarkCase> cases{};  // empty: sweep_cases()
   double min_seconds = 1;              // a case and precision, over all rounds
   std::size_t min_runs = 3;            // the same

@@ -83,6 +83,7 @@ class Embedder {
   /// SHA-256 over every file that decides the result (weights, config, tokenizer, pooling) and over
   /// the options.
   std::string digest() const;
+  std::string precision() const;  // "fp32", "int8": what "auto" came to
   /// "avx512+..." that the kernels use.
   std::string isa() const;
   int threads() const;

@@ -44,8 +44,10 @@ struct ModelSummary {
   std::map<std::string, std::size_t> lifted_op_counts;  // after the passes
   std::map<std::string, std::size_t> dtype_bytes;       // weights by stored type
   std::vector<ModelInput> inputs, outputs;
-  bool packed = false;    // the plan runs without padding
-  std::string plan_note;  // and if not, why
+  std::string precision;           // that runs: "fp32"
+  std::string recorded_precision;  // that the model's record asks for; empty without
+  bool packed = false;             // the plan runs without padding
+  std::string plan_note;           // and if not, why
   /// Where the plan comes from: "read from FILE", "kept as FILE", or why it was not kept; empty
   /// without RuntimeOptions::plan_cache.
   std::string plan_source;
@@ -81,6 +83,7 @@ class Model {
   std::vector<NamedTensor> run(const std::vector<NamedTensor>& inputs);
   /// Reads the model's files again.
   ModelSummary summary(bool with_graph_text = false) const;
+  std::string precision() const;  // "fp32", "int8": what "auto" came to
   std::string isa() const;
   int threads() const;
 

@@ -57,6 +57,7 @@ class Reranker {
   /// The greatest max_length that the model's position table allows; nothing without a table.
   std::optional<std::size_t> max_length_limit() const;
   std::string digest() const;
+  std::string precision() const;  // "fp32", "int8": what "auto" came to
   std::string isa() const;
   int threads() const;
 

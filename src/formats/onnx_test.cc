@@ -1,11 +1,13 @@
 // ONNX bytes written by hand from the schema, and round trips. The onnx package is the oracle in
 // tests/formats.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "formats/onnx_metadata.h"
 #include "formats/onnx_reader.h"
 #include "formats/onnx_writer.h"
 #include "octavo/error.h"
@@ -232,6 +234,44 @@ TEST(OnnxWriter, RoundTripsEveryKindOfField) {
   EXPECT_EQ(back.metadata_props, m.metadata_props);
   EXPECT_EQ(back.functions[0].nodes[0].op_type, "Op");
   EXPECT_EQ(back.opset_imports[1].domain, "com.microsoft");
+}
+
+class OnnxMetadata : public testing::Test {
+ protected:
+  std::map<std::string, std::string> read(const std::string& bytes) const {
+    std::ofstream(path_, std::ios::binary) << bytes;
+    return read_onnx_metadata(path_);
+  }
+  ~OnnxMetadata() override { std::filesystem::remove(path_); }
+
+  std::string path_ = testing::TempDir() + "octavo-metadata-" + std::to_string(::getpid()) +
+                      testing::UnitTest::GetInstance()->current_test_info()->name() + ".onnx";
+};
+
+std::string property(const std::string& key, const std::string& value) {
+  return sub(14, sub(1, key) + sub(2, value));
+}
+
+TEST_F(OnnxMetadata, IsThatOfTheWholeReaderWhereverItStands) {
+  // Longer than what is read at a time, on either side of the graph.
+  const std::string long_name(5000, 'n'), long_value(9000, 'v');
+  const std::string model = property("first", "1") + number(1, 8) + sub(2, long_name) +
+                            sub(7, sub(2, std::string(20000, 'g'))) + property("big", long_value) +
+                            sub(8, number(2, 17)) + property("last", "");
+  const auto expected = parse_onnx(buffer(model), "m").metadata_props;
+  ASSERT_EQ(expected.size(), 3u);
+  EXPECT_EQ(read(model), expected);
+  EXPECT_TRUE(read(number(1, 8) + sub(7, "")).empty());
+}
+
+TEST_F(OnnxMetadata, RefusesWhatEndsEarlyAndWhatIsNoMessage) {
+  const std::string model = number(1, 8) + sub(7, std::string(100, 'g')) + property("a", "b");
+  for (std::size_t cut = 3; cut < model.size(); ++cut) {
+    if (cut == 2 + 2 + 100) continue;  // between two fields
+    EXPECT_THROW(read(model.substr(0, cut)), Error) << cut;
+  }
+  EXPECT_THROW(read("\x0b" + model), Error) << "a group";
+  EXPECT_THROW(read(std::string(11, '\xff')), Error) << "a number of more than 64 bits";
 }
 
 }  // namespace

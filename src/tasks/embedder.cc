@@ -185,13 +185,12 @@ Embedder EmbedderOfGraph::load(const std::string& model, const EmbedderOptions& 
   auto impl = std::unique_ptr<Embedder::Impl>(
       new Embedder::Impl{.files = std::move(files), .tokenizer = Tokenizer::load(tokenizer_path)});
   const bool asked = options.pooling.has_value() || impl->files.sentence_transformers.has_modules;
-  const tasks::RunnerModel source{
-      .files = impl->files,
-      .use = asked ? "embed tokens" : "embed",
-      .prepare = [&](ir::Graph& graph) {
-        if (edit) edit(graph);
-        return tasks::keep_embedding_output(graph, !asked);
-      }};
+  const tasks::RunnerModel source{.files = impl->files,
+                                  .use = asked ? "embed tokens" : "embed",
+                                  .prepare = [&](ir::Graph& graph) {
+                                    if (edit) edit(graph);
+                                    return tasks::keep_embedding_output(graph, !asked);
+                                  }};
   impl->runner = std::make_unique<tasks::Runner>(source, options.runtime);
   const tasks::OutputChoice& output = impl->runner->facts().output;
   impl->pooled_output = output.pooled;
@@ -326,13 +325,15 @@ std::string Embedder::digest() const {
   for (const Pooling pooling : impl_->poolings) text += " " + std::string(pooling_name(pooling));
   text += " normalize=" + std::to_string(impl_->normalize) +
           " max_length=" + std::to_string(impl_->max_length) +
-          " dimensions=" + std::to_string(dimensions()) + " " +
-          std::string(plan::precision_name(impl_->runner->precision())) + " " + isa() +
+          " dimensions=" + std::to_string(dimensions()) + " " + precision() + " " + isa() +
           (impl_->runner->reference() ? " reference" : "");
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 
 std::string Embedder::isa() const { return isa_name(impl_->runner->isa()); }
+std::string Embedder::precision() const {
+  return std::string(plan::precision_name(impl_->runner->precision()));
+}
 int Embedder::threads() const { return impl_->runner->pool().size(); }
 
 }  // namespace octavo

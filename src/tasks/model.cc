@@ -10,6 +10,7 @@
 #include "ir/text.h"
 #include "octavo/error.h"
 #include "passes/lift.h"
+#include "tasks/model_record.h"
 #include "tasks/runner.h"
 
 namespace octavo {
@@ -285,6 +286,8 @@ ModelSummary Model::summary(bool with_graph_text) const {
   out.format = impl_->files.onnx ? "onnx" : "safetensors";
   // What runs does not hold the graph any more.
   describe_graph(tasks::import_model(impl_->files), runner.packed(), with_graph_text, out);
+  out.precision = precision();
+  out.recorded_precision = tasks::recorded_precision(impl_->files);
   out.packed = runner.packed();
   out.plan_note = runner.note();
   out.plan_source = runner.plan_source();
@@ -297,6 +300,9 @@ ModelSummary Model::summary(bool with_graph_text) const {
 }
 
 std::string Model::isa() const { return isa_name(impl_->runner->isa()); }
+std::string Model::precision() const {
+  return std::string(plan::precision_name(impl_->runner->precision()));
+}
 int Model::threads() const { return impl_->runner->pool().size(); }
 
 std::vector<double> Model::Impl::time_runs(std::size_t batch, std::size_t tokens,

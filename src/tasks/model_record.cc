@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "formats/onnx_reader.h"
+#include "formats/onnx_metadata.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
 #include "octavo/model_record.h"
@@ -55,6 +55,29 @@ ModelRecord ModelRecord::from_json(const std::string& text) {
   return out;
 }
 
+std::optional<ModelRecord> find_record(const ModelFiles& model) {
+  if (!model.onnx) return std::nullopt;
+  try {
+    const auto metadata = formats::read_onnx_metadata(model.weights);
+    const auto found = metadata.find(kRecordKey);
+    if (found == metadata.end()) return std::nullopt;
+    return ModelRecord::from_json(found->second);
+  } catch (const Error&) {
+    return std::nullopt;  // somebody else's key; what is damaged the import will tell
+  }
+}
+
+std::string recorded_precision(const ModelFiles& model) {
+  std::string out;
+  const auto record = find_record(model);
+  if (!record) return out;
+  for (const RecipeStep& step : record->recipe) {
+    const auto said = step.options.find("precision");
+    if (said != step.options.end()) out = said->second;
+  }
+  return out;
+}
+
 ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported, RecipeStep step) {
   ModelRecord out;
   const auto found = imported.metadata.find(kRecordKey);
@@ -80,16 +103,8 @@ ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported,
 namespace octavo {
 
 std::string model_record(const std::string& model) {
-  const tasks::ModelFiles files = tasks::find_model(model);
-  if (!files.onnx) return {};
-  const auto metadata = formats::read_onnx(files.weights).metadata_props;
-  const auto found = metadata.find(tasks::kRecordKey);
-  if (found == metadata.end()) return {};
-  try {
-    return tasks::ModelRecord::from_json(found->second).to_json();
-  } catch (const Error&) {
-    return {};  // somebody else's key
-  }
+  const auto record = tasks::find_record(tasks::find_model(model));
+  return record ? record->to_json() : std::string();
 }
 
 }  // namespace octavo

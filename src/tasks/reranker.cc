@@ -144,12 +144,14 @@ std::optional<std::size_t> Reranker::max_length_limit() const {
 std::string Reranker::digest() const {
   const std::string text = formats::sha256_files(impl_->digest_files) +
                            " sigmoid=" + std::to_string(impl_->sigmoid) +
-                           " max_length=" + std::to_string(impl_->max_length) + " " +
-                           std::string(plan::precision_name(impl_->runner->precision())) + " " +
-                           isa() + (impl_->runner->reference() ? " reference" : "");
+                           " max_length=" + std::to_string(impl_->max_length) + " " + precision() +
+                           " " + isa() + (impl_->runner->reference() ? " reference" : "");
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 std::string Reranker::isa() const { return isa_name(impl_->runner->isa()); }
+std::string Reranker::precision() const {
+  return std::string(plan::precision_name(impl_->runner->precision()));
+}
 int Reranker::threads() const { return impl_->runner->pool().size(); }
 
 }  // namespace octavo

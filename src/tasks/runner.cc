@@ -5,6 +5,7 @@
 
 #include "octavo/error.h"
 #include "passes/lift.h"
+#include "tasks/model_record.h"
 
 namespace octavo::tasks {
 namespace {
@@ -21,19 +22,31 @@ IsaMask checked_isa(const RuntimeOptions& options) {
   return parse_isa(options.isa, detect_isa());
 }
 
-plan::Precision checked_precision(const std::string& name) {
+std::optional<plan::Precision> find_precision(const std::string& name) {
   using enum plan::Precision;
   for (const plan::Precision precision : {kFp32, kBf16, kFp16, kInt8}) {
     if (name == plan::precision_name(precision)) return precision;
   }
+  return std::nullopt;
+}
+
+/// "auto" is what the model's record says, where that is a precision; fp32 for a file that is run
+/// as it says.
+plan::Precision checked_precision(const RuntimeOptions& options, const ModelFiles& model) {
+  const std::string& name = options.precision;
+  if (name == "auto") {
+    const std::string recorded = options.reference ? "" : recorded_precision(model);
+    return find_precision(recorded).value_or(plan::Precision::kFp32);
+  }
+  if (const auto found = find_precision(name)) return *found;
   throw Error(ErrorCode::kInvalidArgument, {.message = "unknown precision",
-                                            .expected = "fp32, bf16, fp16 or int8",
+                                            .expected = "auto, fp32, bf16, fp16 or int8",
                                             .found = "'" + name + "'",
                                             .fix = "give one of these, or leave it out"});
 }
 
 bool checked_reference(const RuntimeOptions& options) {
-  if (options.reference && options.precision != "fp32") {
+  if (options.reference && options.precision != "fp32" && options.precision != "auto") {
     throw Error(ErrorCode::kInvalidArgument,
                 {.message = "a file that is run as it says has a precision of its own",
                  .expected = "--reference without --precision",
@@ -66,7 +79,7 @@ Tensor row_of(std::span<const std::int32_t> values) {
 
 Runner::Runner(const RunnerModel& model, const RuntimeOptions& options)
     : isa_(checked_isa(options)),
-      precision_(checked_precision(options.precision)),
+      precision_(checked_precision(options, model.files)),
       reference_(checked_reference(options)),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
   PlanCache cache(reference_ ? "" : options.plan_cache, model.files, model.use, isa_, precision_);

@@ -93,14 +93,15 @@ void hold_to_peak(BenchmarkFigure& figure, const MachinePeaks& peaks, std::size_
   figure.limit_ms = 2e3 * figure.multiply_adds / peak->operations_per_second;
 }
 
-MachinePeaks peaks_for(const BenchmarkOptions& options, int threads, bool every) {
+MachinePeaks peaks_for(const BenchmarkOptions& options, const std::vector<std::string>& precisions,
+                       int threads, bool every) {
   PeakOptions wanted;
   wanted.threads = threads;
   wanted.isa = options.runtime.isa;
   wanted.every_loop = wanted.memory = every;
   if (!every) {
-    wanted.precisions = options.precisions;
-  } else if (std::ranges::find(options.precisions, "fp16") != options.precisions.end()) {
+    wanted.precisions = precisions;
+  } else if (std::ranges::find(precisions, "fp16") != precisions.end()) {
     wanted.precisions.emplace_back("fp16");
   }
   return measure_peaks(wanted);
@@ -128,6 +129,7 @@ std::vector<BenchmarkCase> parse_benchmark_cases(std::string_view list) {
 
 std::vector<std::string> parse_benchmark_precisions(std::string_view list) {
   std::vector<std::string> out = split(list);
+  if (out.size() == 1 && out.front() == "auto") return out;
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool known =
         std::find(kPrecisions.begin(), kPrecisions.end(), out[i]) != kPrecisions.end();
@@ -163,12 +165,14 @@ BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& 
     runtime.precision = precision;
     entrants.push_back({Model::load(model, runtime), {}, {}});
   }
+  for (std::size_t i = 0; i < entrants.size(); ++i)
+    out.precisions[i] = entrants[i].model.precision();
   const Model& first = entrants.front().model;
   out.isa = first.isa();
   out.threads = first.threads();
   const std::vector<BenchmarkCase> cases =
       options.cases.empty() ? sweep_cases(first.max_tokens()) : options.cases;
-  out.peaks = peaks_for(options, out.threads, options.every_peak);
+  out.peaks = peaks_for(options, out.precisions, out.threads, options.every_peak);
   const double seconds = options.min_seconds / static_cast<double>(out.rounds);
   const std::size_t runs = (options.min_runs + out.rounds - 1) / out.rounds;
   std::size_t done = 0;
@@ -196,7 +200,7 @@ BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& 
     }
     if (entrants.size() > 1) out.comparisons.push_back(eval::compare(what, out.precisions, rounds));
   }
-  eval::raise_peaks(out.peaks, peaks_for(options, out.threads, false));
+  eval::raise_peaks(out.peaks, peaks_for(options, out.precisions, out.threads, false));
   for (std::size_t i = 0; i < out.figures.size(); ++i) {
     hold_to_peak(out.figures[i], out.peaks,
                  entrants[i % entrants.size()].model.linear_weight_bytes());

@@ -107,6 +107,7 @@ class Comparison {
     }
     Embedder embedder = Embedder::load(model.path, model.options);
     out.isa = embedder.isa();
+    out.precision = embedder.precision();
     result_.threads = embedder.threads();
     const std::string documents =
         options_.document_prompt ? options_.document_prompt(embedder) : "";
@@ -199,6 +200,7 @@ class Comparison {
       names.push_back(model.name);
       if (result_.models[loaded.size() - 1].isa.empty())
         result_.models[loaded.size() - 1].isa = loaded.back().isa();
+      result_.models[loaded.size() - 1].precision = loaded.back().precision();
     }
     result_.threads = loaded.front().threads();
     std::vector<BenchmarkCase> cases = options_.cases;

@@ -36,7 +36,7 @@ ProfileResult run_profile(const std::string& path, const ProfileOptions& options
   out.model = path;
   out.isa = model.isa();
   out.threads = model.threads();
-  out.precision = options.runtime.precision;
+  out.precision = model.precision();
   std::vector<BenchmarkCase> cases = options.cases;
   if (cases.empty()) {
     const std::size_t limit = model.max_tokens().value_or(kDefaultCase.tokens);
