@@ -126,7 +126,7 @@ void add_vectors(eval::HtmlPage& page, const ComparisonResult& result) {
     std::vector<std::string> row = {result.models[m].name, fmt::format("{:.5f}", v.min_cosine)};
     for (const auto& [share, cosine] : v.quantiles) row.push_back(fmt::format("{:.5f}", cosine));
     row.push_back(fmt::format("{:.5f}", v.mean_cosine));
-    row.push_back(v.worst_text);
+    row.push_back(v.worst_text.empty() ? "(an empty text)" : v.worst_text);
     rows.push_back(std::move(row));
   }
   page.table({"model", "least", "1 %", "5 %", "25 %", "50 %", "75 %", "mean", "furthest text"},
