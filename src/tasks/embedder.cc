@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/build_id.h"
 #include "base/file.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
@@ -321,7 +322,7 @@ std::string Embedder::prompt(std::string_view name) const {
 }
 
 std::string Embedder::digest() const {
-  std::string text = formats::sha256_files(impl_->digest_files);
+  std::string text = formats::sha256_files(impl_->digest_files) + " " + build_id();
   for (const Pooling pooling : impl_->poolings) text += " " + std::string(pooling_name(pooling));
   text += " normalize=" + std::to_string(impl_->normalize) +
           " max_length=" + std::to_string(impl_->max_length) +

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/build_id.h"
 #include "base/file.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
@@ -142,7 +143,7 @@ std::optional<std::size_t> Reranker::max_length_limit() const {
   return impl_->runner->token_limit();
 }
 std::string Reranker::digest() const {
-  const std::string text = formats::sha256_files(impl_->digest_files) +
+  const std::string text = formats::sha256_files(impl_->digest_files) + " " + build_id() +
                            " sigmoid=" + std::to_string(impl_->sigmoid) +
                            " max_length=" + std::to_string(impl_->max_length) + " " + precision() +
                            " " + isa() + (impl_->runner->reference() ? " reference" : "");
