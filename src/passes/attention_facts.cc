@@ -139,17 +139,23 @@ class Finder {
     const Tensor found =
         probe_.evaluate_one(make_batch(kRotarySequence, {kRotarySequence}), argument);
     const std::int64_t half = m_.head_size / 2;
-    if (found.dtype() != DType::kFloat32 || found.rank() < 2 || found.elements() == 0 ||
-        found.dim(found.rank() - 2) != kRotarySequence || found.dim(found.rank() - 1) < half) {
-      refuse("the angles of the rotary embedding have no clear shape");
-    }
-    const auto row = static_cast<std::size_t>(found.dim(found.rank() - 1));
+    const bool clear =
+        found.dtype() == DType::kFloat32 && found.rank() >= 2 && found.elements() != 0;
+    const std::int64_t rows = clear ? found.dim(found.rank() - 2) : 0;
+    const std::int64_t columns = clear ? found.dim(found.rank() - 1) : 0;
+    const bool by_row = rows == kRotarySequence && columns >= half;
+    const bool by_column = columns == kRotarySequence && rows >= half;  // transposed after Cos
+    if (!by_row && !by_column) refuse("the angles of the rotary embedding have no clear shape");
     const auto angles = found.data<float>();
-    const auto inv_freq = angles.subspan(row, static_cast<std::size_t>(half));
-    for (std::size_t s = 0; s < kRotarySequence; ++s) {
-      for (std::size_t d = 0; d < inv_freq.size(); ++d) {
-        const double want = static_cast<double>(s) * double{inv_freq[d]};
-        if (!(std::fabs(angles[s * row + d] - want) <= 1e-5 * want)) {
+    const auto angle = [&](std::int64_t s, std::int64_t d) {
+      return angles[static_cast<std::size_t>(by_row ? s * columns + d : d * columns + s)];
+    };
+    std::vector<float> inv_freq;
+    for (std::int64_t d = 0; d < half; ++d) inv_freq.push_back(angle(1, d));
+    for (std::int64_t s = 0; s < kRotarySequence; ++s) {
+      for (std::int64_t d = 0; d < half; ++d) {
+        const double want = static_cast<double>(s) * double{inv_freq[static_cast<std::size_t>(d)]};
+        if (!(std::fabs(angle(s, d) - want) <= 1e-5 * want)) {
           refuse("the angles of the rotary embedding do not grow with the position");
         }
       }

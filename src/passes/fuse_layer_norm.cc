@@ -3,7 +3,7 @@
 //   d = x - ReduceMean(x);  d / Sqrt(ReduceMean(d * d) + epsilon) [* gamma] [+ beta]
 //
 // d * d may be Pow(d, 2) or Mul(d, d), d may be computed once or twice, sums and products may be in
-// either order.
+// either order. And RMSNormalization(d) * gamma, which onnxruntime makes of a norm without bias.
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -11,6 +11,13 @@ namespace octavo::passes {
 namespace {
 
 bool is_op(const ir::Node* node, std::string_view op) { return node != nullptr && node->is(op); }
+
+bool is_last_axis(std::int64_t axis, ir::ValueId value, PassContext& context) {
+  if (axis == -1) return true;
+  const Probe& probe = context.probe();
+  const ProbeShape* shape = probe.usable() ? probe.shape(value) : nullptr;
+  return shape != nullptr && axis == static_cast<std::int64_t>(shape->size()) - 1;
+}
 
 /// The input of a ReduceMean over the last axis that keeps it; kNoValue for anything else.
 ir::ValueId mean_of(const ir::Graph& graph, ir::ValueId value, PassContext& context) {
@@ -20,11 +27,7 @@ ir::ValueId mean_of(const ir::Graph& graph, ir::ValueId value, PassContext& cont
   }
   const auto axes = integers_of(graph, *node, 1, "axes");
   if (!axes || axes->size() != 1) return ir::kNoValue;
-  if ((*axes)[0] == -1) return node->input(0);
-  const Probe& probe = context.probe();
-  const ProbeShape* shape = probe.usable() ? probe.shape(node->input(0)) : nullptr;
-  const bool last = shape != nullptr && (*axes)[0] == static_cast<std::int64_t>(shape->size()) - 1;
-  return last ? node->input(0) : ir::kNoValue;
+  return is_last_axis((*axes)[0], node->input(0), context) ? node->input(0) : ir::kNoValue;
 }
 
 /// x of Sub(x, ReduceMean(x)).
@@ -88,12 +91,34 @@ const Tensor* absorb(const ir::Graph& graph, const Readers& readers, std::string
 
 Tensor flat(const Tensor& row) { return row.reshaped({row.shape().back()}); }
 
+/// LayerNormalization of x for RMSNormalization of x - mean(x), over the last axis.
+void center_rms_norm(ir::Graph& graph, ir::Node node, PassContext& context) {
+  const ir::ValueId x = centered(graph, node.input(0), context);
+  if (x == ir::kNoValue) return;
+  const std::string where = "node '" + node.name + "'";
+  if (!is_last_axis(node.attributes.int_or("axis", -1), x, context)) {
+    context.near_miss(where, "the mean is over the last axis, the norm over more");
+    return;
+  }
+  node.op = "LayerNormalization";
+  node.inputs[0] = x;
+  node.attributes.set("epsilon", node.attributes.float_or("epsilon", 1e-5f));
+  graph.replace_uses(node.outputs[0],
+                     graph.emit(node.op, std::move(node.inputs), std::move(node.attributes), "",
+                                node.name + ".fused"));
+  context.fire();
+}
+
 }  // namespace
 
 void fuse_layer_norm(ir::Graph& graph, PassContext& context) {
   const Readers readers(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
+    if (node.is("RMSNormalization") && makes_one(node)) {
+      center_rms_norm(graph, node, context);
+      continue;
+    }
     if (!node.is("Div") || !makes_one(node)) continue;
     const auto spread = spread_of(graph, node.input(1), context);
     if (!spread) continue;

@@ -21,6 +21,7 @@ enum class MaskForm { kNone, kSubMul, kWhere, kWhereOnScores, kBool };
 struct Form {
   MaskForm mask = MaskForm::kSubMul;
   bool fused_qkv = false, scaled_operands = false, nan_guard = false, rotary = false;
+  bool transposed_angles = false;
   std::int64_t window = 0;
   float scale = 0.5f;
   // What only looks like attention:
@@ -104,12 +105,17 @@ class AttentionBuilder : public Builder {
     const auto freq = graph.add_constant(
         "inv_freq", Tensor::from<float>({1, half}, std::vector<float>{1.0f, 0.03f}));
     const auto angle = op("MatMul", {position, freq});
-    const auto both = op("Concat", {angle, angle}, with("axis", std::int64_t{-1}));
+    auto both = op("Concat", {angle, angle}, with("axis", std::int64_t{-1}));
+    if (f.transposed_angles) both = op("Transpose", {both});
+    const auto table = [&](const char* name) {
+      const auto out = op(name, {both});
+      return f.transposed_angles ? op("Transpose", {out}) : out;
+    };
     const auto x1 = op("Slice", {x, integers({0}), integers({half}), integers({3})});
     const auto x2 = op("Slice", {x, integers({half}), integers({kSize}), integers({3})});
     const auto turned = op("Concat", {f.interleaved_rotary ? x2 : op("Neg", {x2}), x1},
                            with("axis", std::int64_t{-1}));
-    return op("Add", {op("Mul", {x, op("Cos", {both})}), op("Mul", {turned, op("Sin", {both})})});
+    return op("Add", {op("Mul", {x, table("Cos")}), op("Mul", {turned, table("Sin")})});
   }
 
   /// 1 where attention is refused: [B, 1, 1 or S, S].
@@ -233,11 +239,14 @@ TEST(LiftAttention, LiftsARelativeBias) {
 
 TEST(LiftAttention, LiftsRotaryEmbedding) {
   for (const bool fused : {false, true}) {
-    ir::Graph graph;
-    ASSERT_EQ(lifted({.fused_qkv = fused, .rotary = true}, &graph).fired, 1u);
-    EXPECT_EQ(count(graph, "RotaryEmbedding", "ai.octavo"), 2u);
-    EXPECT_EQ(count(graph, "Cos"), 0u);
-    EXPECT_EQ(count(graph, "Split"), fused ? 1u : 0u);
+    for (const bool transposed : {false, true}) {
+      ir::Graph graph;
+      const Form form{.fused_qkv = fused, .rotary = true, .transposed_angles = transposed};
+      ASSERT_EQ(lifted(form, &graph).fired, 1u);
+      EXPECT_EQ(count(graph, "RotaryEmbedding", "ai.octavo"), 2u);
+      EXPECT_EQ(count(graph, "Cos"), 0u);
+      EXPECT_EQ(count(graph, "Split"), fused ? 1u : 0u);
+    }
   }
 }
 
@@ -252,6 +261,8 @@ TEST(LiftAttention, RefusesWhatOnlyLooksLikeIt) {
       {"masked keys that keep weight", {.weak_mask = true}},
       {"scaled values", {.scaled_values = true}},
       {"another rotation", {.rotary = true, .interleaved_rotary = true}},
+      {"another rotation, angles by column",
+       {.rotary = true, .transposed_angles = true, .interleaved_rotary = true}},
       {"rotated queries, plain keys", {.rotary = true, .rotary_on_query_only = true}},
       {"a Softmax over queries", {.softmax_over_queries = true}},
       {"clipped scores", {.clipped = true}},

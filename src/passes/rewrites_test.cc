@@ -140,6 +140,44 @@ TEST(FuseLayerNorm, LeavesOtherFunctions) {
   EXPECT_EQ(outcome.notes.size(), 1u);
 }
 
+/// RMSNormalization of x less its mean.
+ir::ValueId centered_norm(Builder& b, ir::ValueId x, ir::ValueId mean_of, bool axes_input,
+                          std::int64_t axis) {
+  ir::Attributes attributes = with("axis", axis);
+  attributes.set("epsilon", 0.25f);
+  const auto d = b.op("Sub", {x, mean(b, mean_of, {.axes_input = axes_input})});
+  const Shape shape = axis == 1 ? Shape{1, 8} : Shape{8};
+  return b.op("RMSNormalization", {d, b.weight(shape)}, std::move(attributes));
+}
+
+TEST(FuseLayerNorm, TakesRmsNormOfCenteredValues) {
+  for (int bits = 0; bits < 4; ++bits) {
+    Builder b;
+    const auto x = b.tokens(8);
+    b.output(b.op("Relu", {centered_norm(b, x, x, (bits & 1) != 0, (bits & 2) != 0 ? 2 : -1)}));
+    EXPECT_EQ(apply(fuse_layer_norm, b.graph).fired, 1u) << bits;
+    EXPECT_EQ(count(b.graph, "LayerNormalization"), 1u) << bits;
+    EXPECT_EQ(count(b.graph, "RMSNormalization"), 0u) << bits;
+    EXPECT_EQ(count(b.graph, "ReduceMean"), 0u) << bits;
+  }
+}
+
+TEST(FuseLayerNorm, LeavesOtherRmsNorms) {
+  Builder b;  // less the mean of something else
+  b.output(centered_norm(b, b.tokens(8), b.tokens(8), true, -1));
+  EXPECT_EQ(apply(fuse_layer_norm, b.graph).fired, 0u);
+  Builder plain;
+  plain.output(plain.op("RMSNormalization", {plain.tokens(8), plain.weight({8})},
+                        with("axis", std::int64_t{-1})));
+  EXPECT_EQ(apply(fuse_layer_norm, plain.graph).fired, 0u);
+  Builder wide;  // over tokens too
+  const auto x = wide.tokens(8);
+  wide.output(centered_norm(wide, x, x, true, 1));
+  const auto outcome = apply(fuse_layer_norm, wide.graph);
+  EXPECT_EQ(outcome.fired, 0u);
+  EXPECT_EQ(outcome.notes.size(), 1u);
+}
+
 /// Erf Gelu in eight associations, tanh Gelu in four.
 ir::ValueId gelu(Builder& b, ir::ValueId x, int form, float half = 0.5f) {
   const auto product = [&](ir::ValueId p, ir::ValueId q) {

@@ -85,8 +85,9 @@ class Widener {
     return is_constant(value) && graph_.constant(value)->elements() == 1;
   }
 
-  /// DequantizeLinear of constants, along the last axis of a matrix; fold_constants computes it.
-  ir::ValueId constant_twin(ir::ValueId weight, ir::ValueId scale, ir::ValueId zero) {
+  /// DequantizeLinear of constants; fold_constants computes it. `axis`: along which scales differ.
+  ir::ValueId constant_twin(ir::ValueId weight, ir::ValueId scale, ir::ValueId zero,
+                            std::int64_t axis = 1) {
     if (!is_constant(scale) || (zero != ir::kNoValue && !is_constant(zero))) return ir::kNoValue;
     const Tensor by = *graph_.constant(scale);
     const auto shaped = [&](ir::ValueId id) {
@@ -100,7 +101,7 @@ class Widener {
       return t.elements() == by.elements() ? id : repeated(id, by.shape());
     };
     ir::Attributes attributes;
-    attributes.set("axis", std::int64_t{1});
+    attributes.set("axis", axis);
     std::vector<ir::ValueId> inputs{weight, shaped(scale)};
     if (zero != ir::kNoValue) inputs.push_back(shaped(zero));
     return graph_.emit("DequantizeLinear", std::move(inputs), std::move(attributes), "",
@@ -261,7 +262,8 @@ class Widener {
     return node.input(bias) == ir::kNoValue ? y : emit(node, "Add", {y, node.input(bias)});
   }
 
-  /// The bias is in steps of both scales.
+  /// Scales and the bias go with the columns of the product: the rows of a transposed weight. The
+  /// bias is in steps of both scales.
   ir::ValueId gemm(const ir::Node& node) {
     const Tensor* weight = is_constant(node.input(3)) ? graph_.constant(node.input(3)) : nullptr;
     if (weight == nullptr || weight->rank() != 2 || node.attributes.int_or("transA", 0) != 0 ||
@@ -270,11 +272,13 @@ class Widener {
     }
     const ir::ValueId x = dequantized(node, 0, 1, 2);
     const bool transposed = node.attributes.int_or("transB", 0) != 0;
-    ir::ValueId w = constant_twin(node.input(3), node.input(4), node.input(5));
-    if (w == ir::kNoValue || (transposed && !scalar(node.input(4)))) return ir::kNoValue;
+    const ir::ValueId w =
+        constant_twin(node.input(3), node.input(4), node.input(5), transposed ? 0 : 1);
+    if (w == ir::kNoValue) return ir::kNoValue;
     ir::Attributes attributes;
     attributes.set("transB", std::int64_t{transposed});
     attributes.set("alpha", node.attributes.float_or("alpha", 1.0f));
+    attributes.set("beta", node.attributes.float_or("alpha", 1.0f));
     std::vector<ir::ValueId> inputs{x, w};
     if (node.input(6) != ir::kNoValue) {
       const ir::ValueId by = emit(node, "Mul", {node.input(1), node.input(4)});

@@ -127,5 +127,49 @@ TEST(WidenQuantized, LeavesOtherScalesAlone) {
   EXPECT_EQ(count(b.graph, "MatMulIntegerToFloat", "com.microsoft"), 0u);
 }
 
+/// One row for each text, quantised; QGemm with 8-bit weights; back to float32 by `back`.
+ir::ValueId gemm(Builder& b, bool transposed, bool per_channel, bool bias, float back = 0.2f) {
+  const std::int64_t rows = 8, columns = 6;
+  const std::vector<std::uint8_t> zero{128};
+  const ir::ValueId z = b.graph.add_constant("zero", Tensor::from<std::uint8_t>({}, zero));
+  const ir::ValueId row =
+      b.op("Gather", {b.tokens(rows), b.integer(0)}, with("axis", std::int64_t{1}));
+  const ir::ValueId step = b.number(0.04f);
+  const ir::ValueId x = b.op("QuantizeLinear", {row, step, z});
+  const ir::ValueId w = bytes(b, transposed ? Shape{columns, rows} : Shape{rows, columns}, false);
+  std::vector<float> scale(per_channel ? columns : 1);
+  for (std::size_t i = 0; i < scale.size(); ++i) scale[i] = 0.05f + 0.01f * static_cast<float>(i);
+  const std::vector<std::int8_t> zeros(scale.size(), 0);
+  const std::vector<std::int32_t> sums{900, -1700, 400, 0, 2500, -300};
+  const ir::ValueId added =
+      bias ? b.graph.add_constant("bias", Tensor::vector<std::int32_t>(sums)) : ir::kNoValue;
+  const ir::ValueId y_step = b.number(0.2f);
+  ir::Attributes attributes = with("transB", std::int64_t{transposed});
+  attributes.set("alpha", 0.5f);
+  const ir::ValueId y = b.graph.emit(
+      "QGemm",
+      {x, step, z, w, b.graph.add_constant("scale", Tensor::vector<float>(scale)),
+       b.graph.add_constant("zeros", Tensor::vector<std::int8_t>(zeros)), added, y_step, z},
+      std::move(attributes), "com.microsoft");
+  return b.op("DequantizeLinear", {y, b.number(back), z});
+}
+
+TEST(WidenQuantized, QuantizedGemm) {
+  for (int bits = 0; bits < 8; ++bits) {
+    Builder b;
+    b.output(gemm(b, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0));
+    EXPECT_LE(widen(b, 1), 0.04) << bits;
+    EXPECT_EQ(count(b.graph, "QGemm", "com.microsoft"), 0u) << bits;
+    EXPECT_EQ(count(b.graph, "Gemm"), 1u) << bits;
+  }
+}
+
+TEST(WidenQuantized, QuantizedGemmOfOtherStepsStays) {
+  Builder b;
+  b.output(gemm(b, true, true, true, 0.1f));
+  EXPECT_EQ(widen(b, 0), 0);
+  EXPECT_EQ(count(b.graph, "QGemm", "com.microsoft"), 1u);
+}
+
 }  // namespace
 }  // namespace octavo::passes
