@@ -21,8 +21,9 @@ constexpr std::size_t kMapNode = 112;
 class ModelReader {
  public:
   ModelReader(std::shared_ptr<const Buffer> source, std::optional<std::string> directory,
-              FileAccess external, MemoryBudget& budget)
-      : budget_(budget), tensors_(std::move(source), std::move(directory), budget, external) {}
+              FileAccess external, const TensorStore* store, MemoryBudget& budget)
+      : budget_(budget),
+        tensors_(std::move(source), std::move(directory), budget, external, store) {}
 
   OnnxModel model(const WireMessage& message);
 
@@ -353,19 +354,21 @@ OnnxModel ModelReader::model(const WireMessage& message) {
 }  // namespace
 
 OnnxModel parse_onnx(std::shared_ptr<const Buffer> bytes, const std::string& file,
-                     std::optional<std::string> directory, FileAccess external) {
+                     std::optional<std::string> directory, FileAccess external,
+                     const TensorStore* store) {
   MemoryBudget budget(bytes->size(), bytes->size(), file);
   const WireMessage message(bytes->bytes(), file, 0, "ModelProto");
-  ModelReader reader(std::move(bytes), std::move(directory), external, budget);
+  ModelReader reader(std::move(bytes), std::move(directory), external, store, budget);
   return reader.model(message);
 }
 
-OnnxModel read_onnx(const std::string& path, FileAccess access) {
+OnnxModel read_onnx(const std::string& path, FileAccess access, const TensorStore* store) {
   const auto bytes = [&]() -> std::shared_ptr<const Buffer> {
     if (access == FileAccess::kMap) return map_file(open_file(path), path);
     return read_file(path);
   };
-  return parse_onnx(bytes(), path, std::filesystem::path(path).parent_path().string(), access);
+  return parse_onnx(bytes(), path, std::filesystem::path(path).parent_path().string(), access,
+                    store);
 }
 
 OnnxTensor parse_onnx_tensor(std::shared_ptr<const Buffer> bytes, const std::string& file) {

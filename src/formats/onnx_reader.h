@@ -11,17 +11,20 @@
 #include "base/buffer.h"
 #include "base/file_mapping.h"
 #include "formats/onnx_model.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::formats {
 
 /// The model in a file; external data is looked for below the file's directory. Mapped, tensors
-/// are views of the files where their alignment allows, and keep these alive. Throws Error.
-OnnxModel read_onnx(const std::string& path, FileAccess access = FileAccess::kCopy);
+/// are views of the files where their alignment allows, and keep these alive; else copies, in
+/// `store` where there is one. Throws Error.
+OnnxModel read_onnx(const std::string& path, FileAccess access = FileAccess::kCopy,
+                    const TensorStore* store = nullptr);
 
 /// The model in `bytes`; `file` names it in errors. External data is refused without a `directory`.
 OnnxModel parse_onnx(std::shared_ptr<const Buffer> bytes, const std::string& file,
                      std::optional<std::string> directory = std::nullopt,
-                     FileAccess external = FileAccess::kCopy);
+                     FileAccess external = FileAccess::kCopy, const TensorStore* store = nullptr);
 
 /// A bare TensorProto, as in the .pb files of ONNX's test data.
 OnnxTensor parse_onnx_tensor(std::shared_ptr<const Buffer> bytes, const std::string& file);

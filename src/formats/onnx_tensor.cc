@@ -185,8 +185,16 @@ Tensor OnnxTensorReader::view(const Proto& proto, const std::shared_ptr<const Bu
     normalize_bools(out.mutable_bytes(), proto.byte_size);
     return out;
   }
-  if (offset % dtype_size(proto.dtype) != 0)
+  if (offset % dtype_size(proto.dtype) != 0) {
     budget_.charge(proto.byte_size, "tensor data");  // Tensor makes a copy
+    if (store_ != nullptr && offset <= storage->size() &&
+        proto.byte_size <= storage->size() - offset) {
+      Tensor out =
+          store_->keep(proto.dtype, proto.shape, storage->bytes().subspan(offset, proto.byte_size));
+      storage->release(offset, proto.byte_size);
+      return out;
+    }
+  }
   return {proto.dtype, proto.shape, storage, offset};
 }
 

@@ -12,20 +12,23 @@
 #include "base/memory_budget.h"
 #include "formats/onnx_model.h"
 #include "formats/protobuf_wire.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::formats {
 
 class OnnxTensorReader {
  public:
   /// `source` holds the bytes that messages point into; tensors become views of it where their
-  /// alignment allows. `directory` is where external data may lie; without one, external data is
-  /// refused.
+  /// alignment allows, else copies, in `store` where there is one. `directory` is where external
+  /// data may lie; without one, external data is refused.
   OnnxTensorReader(std::shared_ptr<const Buffer> source, std::optional<std::string> directory,
-                   MemoryBudget& budget, FileAccess external = FileAccess::kCopy)
+                   MemoryBudget& budget, FileAccess external = FileAccess::kCopy,
+                   const TensorStore* store = nullptr)
       : source_(std::move(source)),
         directory_(std::move(directory)),
         budget_(budget),
-        external_(external) {}
+        external_(external),
+        store_(store) {}
 
   /// Throws Error(kInvalidFile), or kUnsupported for element types octavo cannot hold (strings,
   /// complex, float8, 2 bits). int4 and uint4 become int8 and uint8, see OnnxTensor::four_bits.
@@ -48,6 +51,7 @@ class OnnxTensorReader {
   std::optional<std::string> directory_;
   MemoryBudget& budget_;
   FileAccess external_;
+  const TensorStore* store_;
   std::map<std::string, std::shared_ptr<const Buffer>> files_;
   std::set<const Buffer*> unpacked_;  // files with 4-bit integers
 };

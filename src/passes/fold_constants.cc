@@ -19,6 +19,13 @@ bool random(const ir::Node& node) {
   return node.op.starts_with("Random") || node.is("Multinomial") || node.is("Bernoulli");
 }
 
+/// What Identity, Reshape and the like give.
+bool same_bytes(const Tensor& result, const std::vector<const Tensor*>& inputs) {
+  return std::any_of(inputs.begin(), inputs.end(), [&](const Tensor* in) {
+    return in != nullptr && in->bytes() == result.bytes();
+  });
+}
+
 }  // namespace
 
 void fold_constants(ir::Graph& graph, PassContext& context) {
@@ -64,8 +71,12 @@ void fold_constants(ir::Graph& graph, PassContext& context) {
       ir::Value& value = graph.value(node.outputs[i]);
       left -= static_cast<double>(results[i].byte_size());
       value.dtype = results[i].dtype();
-      value.constant = std::move(results[i]);
+      value.constant = same_bytes(results[i], inputs) ? std::move(results[i])
+                                                      : context.keep(std::move(results[i]));
       value.producer = ir::kNoNode;
+    }
+    for (const Tensor* in : inputs) {
+      if (in != nullptr) in->release();
     }
     node.alive = false;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {

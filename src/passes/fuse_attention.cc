@@ -137,7 +137,9 @@ class Fuser {
       *reason = "query, key or value is read elsewhere too";
       return std::nullopt;
     }
-    return Projection{parts[0].x, side_by_side(parts), joined_bias(parts)};
+    Projection out{parts[0].x, context_.keep(side_by_side(parts)), joined_bias(parts)};
+    for (const Linear& part : parts) part.weight->release();
+    return out;
   }
 
   bool unshared(ir::ValueId q, ir::ValueId k, ir::ValueId v) const {

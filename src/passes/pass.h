@@ -10,13 +10,17 @@
 
 #include "ir/graph.h"
 #include "passes/probe.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::passes {
 
 /// What a pass is given beside the graph, and what it reports.
 class PassContext {
  public:
-  explicit PassContext(const ir::Graph& graph) : graph_(graph) {}
+  /// `store`: where large constants that passes make go, which outlives the context; nullptr:
+  /// memory.
+  explicit PassContext(const ir::Graph& graph, const TensorStore* store = nullptr)
+      : graph_(graph), store_(store) {}
 
   /// The graph as it was when a pass first asked; made anew after begin_pass() when the graph
   /// changed since.
@@ -26,12 +30,18 @@ class PassContext {
   /// Something that nearly matched: where, and what was in the way.
   void near_miss(std::string_view where, std::string_view reason);
 
+  /// A constant that was made, for the graph.
+  Tensor keep(Tensor made) const {
+    return store_ == nullptr ? std::move(made) : store_->keep(std::move(made));
+  }
+
   void begin_pass();
   std::size_t fired() const { return fired_; }
   std::vector<std::string> take_notes() { return std::move(notes_); }
 
  private:
   const ir::Graph& graph_;
+  const TensorStore* store_;
   std::unique_ptr<Probe> probe_;
   std::size_t fired_ = 0;
   std::vector<std::string> notes_;

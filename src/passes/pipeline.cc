@@ -60,7 +60,7 @@ std::vector<PassReport> run_passes(ir::Graph& graph, std::span<const Pass> passe
   }
   std::vector<PassReport> reports;
   graph.remove_dead();
-  PassContext context(graph);
+  PassContext context(graph, options.store);
   for (const Pass& pass : passes) {
     if (pass.level > options.level || options.disabled.contains(pass.name)) continue;
     const auto start = std::chrono::steady_clock::now();

@@ -15,6 +15,8 @@ struct PipelineOptions {
   int level = 1;
   /// Names of passes that are left out.
   std::set<std::string, std::less<>> disabled{};
+  /// As PassContext has it.
+  const TensorStore* store = nullptr;
 };
 
 struct PassReport {

@@ -25,6 +25,7 @@ Tensor to_half(const Tensor& floats) {
   const auto to = out.mutable_data<std::uint16_t>();
   const auto from = floats.data<float>();
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = float_to_half(clamp_to_half(from[i]));
+  floats.release();
   return out;
 }
 
@@ -33,6 +34,7 @@ Tensor to_bfloat(const Tensor& floats) {
   const auto to = out.mutable_data<std::uint16_t>();
   const auto from = floats.data<float>();
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = float_to_bf16(from[i]);
+  floats.release();
   return out;
 }
 

@@ -95,13 +95,14 @@ class Quantizer {
 
 }  // namespace
 
-QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options, const Ranges& ranges) {
+QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options, const Ranges& ranges,
+                        const TensorStore* store) {
   check_quantize_options(options);
   QuantizeReport report;
   with_frame(
       [] { return std::string("quantising the graph"); },
       [&] {
-        prepare(graph, options);
+        prepare(graph, options, store);
         if (options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16) {
           report.nodes = convert_to_half(graph, options);
         } else {

@@ -6,6 +6,7 @@
 #include "ir/graph.h"
 #include "octavo/quantize.h"
 #include "quant/ranges.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::quant {
 
@@ -16,9 +17,11 @@ struct QuantizeReport {
 
 /// Rewrites `graph` as the options say; its inputs and outputs keep their names. Static modes need
 /// the ranges of all `quantizable(graph, options).activations`.
+/// Weights are read one after another and their memory is released, so that with mapped weights and
+/// a `store` (as prepare() takes it) there is little more in memory than what is made.
 /// Error(kInvalidArgument) for contradicting options, for exclusions that match nothing or leave
 /// nothing, and for missing ranges; kUnsupported for a graph that is quantised already.
-QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options,
-                        const Ranges& ranges = {});
+QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options, const Ranges& ranges = {},
+                        const TensorStore* store = nullptr);
 
 }  // namespace octavo::quant

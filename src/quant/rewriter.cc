@@ -45,6 +45,7 @@ QuantizedValue Rewriter::weight(ir::ValueId id, const IntegerScheme& scheme,
   if (known.values != ir::kNoValue) return known;
   const std::string base = name(id);
   QuantizedTensor quantized = quantize_tensor(*graph_.constant(id), scheme, axis, base);
+  graph_.constant(id)->release();
   known.values = graph_.add_constant(base + "_quantized", std::move(quantized.values));
   known.scale = graph_.add_constant(base + "_scale", std::move(quantized.scale));
   known.zero = graph_.add_constant(base + "_zero_point", std::move(quantized.zero));

@@ -33,7 +33,17 @@ bool is_moved_constant(const ir::Graph& graph, ir::ValueId id) {
   return false;
 }
 
-void fold_weights(ir::Graph& graph) {
+Tensor kept(Tensor tensor, const TensorStore* store) {
+  return store == nullptr ? tensor : store->keep(std::move(tensor));
+}
+
+/// The memory of what a moved constant was made from.
+void release_sources(const ir::Graph& graph, ir::ValueId id) {
+  while (graph.producer(id) != nullptr) id = graph.producer(id)->input(0);
+  if (graph.constant(id) != nullptr) graph.constant(id)->release();
+}
+
+void fold_weights(ir::Graph& graph, const TensorStore* store) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("MatMul") && !node.is("Gemm") && !node.is("Gather")) continue;
@@ -41,8 +51,9 @@ void fold_weights(ir::Graph& graph) {
     const ir::ValueId weight = node.input(slot);
     if (!is_moved_constant(graph, weight)) continue;
     const ir::ValueId wanted[] = {weight};
-    const ir::ValueId folded =
-        graph.add_constant(graph.value(weight).name, ops::evaluate(graph, {}, wanted)[0].own());
+    Tensor moved = kept(ops::evaluate(graph, {}, wanted)[0].own(), store);
+    release_sources(graph, weight);
+    const ir::ValueId folded = graph.add_constant(graph.value(weight).name, std::move(moved));
     graph.replace_uses(weight, folded);
   }
   graph.remove_dead();
@@ -67,7 +78,7 @@ Tensor transposed(const Tensor& matrix) {
 }
 
 /// Gemm without scaling, of rows as they lie, as MatMul and Add.
-void open_gemm(ir::Graph& graph) {
+void open_gemm(ir::Graph& graph, const TensorStore* store) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("Gemm") || !is_weight(graph, node.input(1), 2) ||
@@ -77,7 +88,9 @@ void open_gemm(ir::Graph& graph) {
     }
     ir::ValueId weight = node.input(1);
     if (node.attributes.int_or("transB", 0) != 0) {
-      weight = graph.add_constant(graph.value(weight).name, transposed(*graph.constant(weight)));
+      Tensor moved = kept(transposed(*graph.constant(weight)), store);
+      graph.constant(weight)->release();
+      weight = graph.add_constant(graph.value(weight).name, std::move(moved));
     }
     const bool bias = node.input(2) != ir::kNoValue;
     const ir::ValueId product =
@@ -264,11 +277,11 @@ void name_values(ir::Graph& graph) {
   }
 }
 
-void prepare(ir::Graph& graph, const QuantizeOptions& options) {
+void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store) {
   const bool arithmetic =
       options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16;
-  fold_weights(graph);
-  open_gemm(graph);
+  fold_weights(graph, store);
+  open_gemm(graph, store);
   if (!arithmetic) split_attention(graph, options);
   name_values(graph);
   std::set<std::string> names;

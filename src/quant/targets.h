@@ -7,6 +7,7 @@
 
 #include "ir/graph.h"
 #include "octavo/quantize.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::quant {
 
@@ -40,8 +41,8 @@ void name_values(ir::Graph& graph);
 /// constant weights becomes MatMul and Add, weights behind Transpose, Reshape, Cast or Identity
 /// become constants, and com.microsoft.Attention gives up its projection unless the options have a
 /// QAttention for it. Calibrate and quantise the graph that it leaves; a second call changes
-/// nothing.
-void prepare(ir::Graph& graph, const QuantizeOptions& options);
+/// nothing. Weights that are made by it go into `store` where there is one.
+void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store = nullptr);
 
 /// The targets of a prepared and named graph. Error(kUnsupported) for a graph that is quantised
 /// already, kInvalidArgument for an exclusion that matches nothing or where nothing is left.

@@ -111,6 +111,7 @@ ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
       }
     }
   }
+  matrix.release();
   const std::string base = r.name(weight);
   ir::Attributes attributes;
   attributes.set("axis", std::int64_t{0});
@@ -136,6 +137,7 @@ void weight_only_product(Rewriter& r, const ir::Node& node) {
   const Tensor matrix = *r.graph().constant(weight);
   const bool symmetric = options.weight_symmetric.value_or(true);
   Blocks blocks = make_blocks(matrix, bits, options.block_size, symmetric);
+  matrix.release();
   const std::string base = r.name(weight);
   std::vector<ir::ValueId> inputs{
       node.input(0),

@@ -26,8 +26,8 @@ void rename_axes(ir::Graph& graph) {
 }
 
 /// Transposed weights, as checkpoints have them, become weights.
-void fold(ir::Graph& graph) {
-  passes::PassContext context(graph);
+void fold(ir::Graph& graph, const TensorStore& store) {
+  passes::PassContext context(graph, &store);
   passes::fold_constants(graph, context);
   graph.remove_dead();
   graph.verify();
@@ -82,7 +82,8 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
                                        .force = options.force,
                                        .external_data = options.external_data};
   tasks::check_output(files, write);
-  tasks::ImportedModel imported = tasks::import_model(files);
+  const TensorStore store = tasks::make_store(write);
+  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
   ir::Graph& graph = imported.graph;
   ConvertResult out;
   out.family = imported.family;
@@ -99,7 +100,7 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
   }
   if (!files.onnx) {
     rename_axes(graph);
-    fold(graph);
+    fold(graph, store);
   }
   passes::expand_octavo(graph);
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});

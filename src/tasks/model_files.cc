@@ -126,12 +126,12 @@ void add_tokenizer_files(const std::string& path, std::vector<std::string>& file
   }
 }
 
-ImportedModel import_model(const ModelFiles& files, FileAccess access) {
+ImportedModel import_model(const ModelFiles& files, FileAccess access, const TensorStore* store) {
   return with_frame(
       [&] { return "loading the model " + files.path; },
       [&]() -> ImportedModel {
         if (files.onnx) {
-          const formats::OnnxModel model = formats::read_onnx(files.weights, access);
+          const formats::OnnxModel model = formats::read_onnx(files.weights, access, store);
           ImportedModel out{.graph = importers::import_onnx(model),
                             .family = model.producer_name.empty() ? "onnx" : model.producer_name,
                             .files = model.external_files,

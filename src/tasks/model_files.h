@@ -9,6 +9,7 @@
 #include "base/file_mapping.h"
 #include "formats/hf_config.h"
 #include "ir/graph.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::tasks {
 
@@ -37,7 +38,9 @@ struct ImportedModel {
   std::map<std::string, std::string> metadata{};  // metadata_props of an ONNX file
 };
 
-/// Mapped: for tools that go through the weights once (base/file_mapping.h).
-ImportedModel import_model(const ModelFiles& files, FileAccess access = FileAccess::kCopy);
+/// Mapped: for tools that go through the weights once (base/file_mapping.h); weights of which there
+/// can be no view go into `store`.
+ImportedModel import_model(const ModelFiles& files, FileAccess access = FileAccess::kCopy,
+                           const TensorStore* store = nullptr);
 
 }  // namespace octavo::tasks

@@ -86,10 +86,12 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
                                        .force = options.force,
                                        .external_data = options.external_data};
   tasks::check_output(files, write);
-  passes::PipelineOptions pipeline{.level = options.level, .disabled = {}};
+  passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = nullptr};
   pipeline.disabled.insert(options.disabled.begin(), options.disabled.end());
 
-  tasks::ImportedModel imported = tasks::import_model(files);
+  const TensorStore store = tasks::make_store(write);
+  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
+  pipeline.store = &store;
   ir::Graph& graph = imported.graph;
   OptimizeResult out;
   out.opset = options.opset;

@@ -103,7 +103,7 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
 }
 
 /// The optimiser's passes; outputs keep their types and shapes, which files have to say.
-void optimize(ir::Graph& graph, int level) {
+void optimize(ir::Graph& graph, int level, const TensorStore& store) {
   if (level == 0) return;
   std::vector<ir::Value> before;
   for (const auto& output : graph.outputs()) {
@@ -112,7 +112,7 @@ void optimize(ir::Graph& graph, int level) {
                       .shape = graph.value(output.value).shape});
   }
 #if __has_include("passes/fusions.h")
-  passes::optimize_graph(graph, {.level = level, .disabled = {}});
+  passes::optimize_graph(graph, {.level = level, .disabled = {}, .store = &store});
 #endif
   for (std::size_t i = 0; i < before.size(); ++i) {
     ir::Value& output = graph.value(graph.outputs()[i].value);
@@ -152,25 +152,26 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
                                        .force = options.force,
                                        .external_data = options.external_data};
   tasks::check_output(files, write);
-  tasks::ImportedModel imported = tasks::import_model(files);
+  const TensorStore store = tasks::make_store(write);
+  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
   ir::Graph& graph = imported.graph;
   out.source_bytes = size_of(imported.files);
   if (!files.onnx) number_as_checkpoints_do(graph);
-  optimize(graph, options.level);
+  optimize(graph, options.level, store);
   passes::expand_octavo(graph);
   QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
   if (studies(options)) {
     const bool kept = !options.calibration.cache.empty();
     tasks::QuantizeStudy study(files, options, kept ? formats::sha256_files(imported.files) : "");
-    quant::prepare(graph, scheme);
+    quant::prepare(graph, scheme, &store);
     study.smooth(graph, out);
     study.calibrate(graph, out);
     study.rank(graph, out);
     study.meet_budget(graph, scheme, out);
     ranges = study.ranges();
   }
-  quant::QuantizeReport report = quant::quantize(graph, scheme, ranges);
+  quant::QuantizeReport report = quant::quantize(graph, scheme, ranges, &store);
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});

@@ -223,6 +223,13 @@ void check_output(const ModelFiles& source, const WriteModelOptions& options) {
   }
 }
 
+TensorStore make_store(const WriteModelOptions& options) {
+  fs::path at = fs::absolute(output_path(options)).parent_path();
+  std::error_code error;
+  while (!fs::is_directory(at, error) && at.has_relative_path()) at = at.parent_path();
+  return TensorStore(at.string());
+}
+
 WrittenModel write_model(formats::OnnxModel model, const ModelFiles& source,
                          const ModelRecord& record, const WriteModelOptions& options) {
   std::vector<ModelVariant> variants;

@@ -9,6 +9,7 @@
 #include "formats/onnx_model.h"
 #include "tasks/model_files.h"
 #include "tasks/model_record.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::tasks {
 
@@ -36,6 +37,9 @@ struct ModelVariant {
 /// no directory, holds files and there is no `force`, or is where the source lies. To be called
 /// before the work begins, so that nobody waits for an error.
 void check_output(const ModelFiles& source, const WriteModelOptions& options);
+
+/// Where large tensors may lie meanwhile: where OUT_DIR is, or will be, on the same file system.
+TensorStore make_store(const WriteModelOptions& options);
 
 /// Writes `model` with `record` (in its metadata_props and as octavo.json) and copies the
 /// companions of `source`. Everything is written into a directory beside OUT_DIR, synced, and then
