@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include "exporters/onnx_downgrade.h"
-#include "exporters/value_types.h"
 #include "octavo/error.h"
+#include "ops/value_types.h"
 
 namespace octavo::exporters {
 namespace {
@@ -69,7 +69,7 @@ OnnxValueInfo describe(const ir::Value& value, std::optional<DType> dtype,
 class Exporter {
  public:
   Exporter(const ir::Graph& graph, const OnnxExportOptions& options)
-      : graph_(graph), options_(options), types_(value_types(graph)) {}
+      : graph_(graph), options_(options), types_(ops::value_types(graph)) {}
 
   formats::OnnxModel run() {
     model_.ir_version = ir_version(options_.opset);

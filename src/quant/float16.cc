@@ -6,8 +6,8 @@
 #include <set>
 
 #include "base/half.h"
+#include "ops/value_types.h"
 #include "quant/targets.h"
-#include "quant/value_types.h"
 
 namespace octavo::quant {
 namespace {
@@ -55,7 +55,7 @@ bool has_weights(const ir::Graph& graph, const ir::Node& node) {
 class HalfConverter {
  public:
   HalfConverter(ir::Graph& graph, const QuantizeOptions& options)
-      : graph_(graph), options_(options), types_(value_types(graph)) {
+      : graph_(graph), options_(options), types_(ops::value_types(graph)) {
     const auto& blocked =
         options.blocked_ops ? *options.blocked_ops : default_float16_blocked_ops();
     blocked_.insert(blocked.begin(), blocked.end());

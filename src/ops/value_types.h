@@ -6,10 +6,10 @@
 
 #include "ir/graph.h"
 
-namespace octavo::exporters {
+namespace octavo::ops {
 
 /// By ValueId: the declared type, else what the operator makes of its inputs' types; nothing where
 /// that is unknown.
 std::vector<std::optional<DType>> value_types(const ir::Graph& graph);
 
-}  // namespace octavo::exporters
+}  // namespace octavo::ops

@@ -1,9 +1,9 @@
-#include "exporters/value_types.h"
+#include "ops/value_types.h"
 
 #include <algorithm>
 #include <string_view>
 
-namespace octavo::exporters {
+namespace octavo::ops {
 namespace {
 
 using Types = std::vector<std::optional<DType>>;
@@ -54,6 +54,10 @@ std::optional<DType> output_type(const ir::Node& node, std::size_t index, const 
     const auto value = node.attributes.tensor("value");
     return value ? value->dtype() : DType::kFloat32;
   }
+  if (op == "RandomNormal" || op == "RandomUniform") {
+    const auto said = attribute_type(node, "dtype");
+    return said ? said : std::optional(DType::kFloat32);
+  }
   if (op == "EyeLike") {
     const auto said = attribute_type(node, "dtype");
     return said ? said : in(0);
@@ -85,4 +89,4 @@ Types value_types(const ir::Graph& graph) {
   return out;
 }
 
-}  // namespace octavo::exporters
+}  // namespace octavo::ops
