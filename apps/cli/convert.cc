@@ -7,6 +7,8 @@
 
 #include "flags.h"
 #include "format.h"
+#include "interrupt.h"
+#include "octavo/publish.h"
 #include "verbs.h"
 
 namespace octavo::cli {
@@ -35,8 +37,12 @@ struct ConvertCommand {
   Context& context;
   std::string model, directory;
   ConvertOptions options{};
+  bool publish = false;
 
   void run() {
+    const Interruptible guard;
+    options.cancelled = interrupted;
+    if (publish) return run_publish();
     const ConvertResult result = convert_model(model, directory, options);
     std::size_t nodes = 0;
     for (const auto& [name, count] : result.ops) nodes += count;
@@ -58,6 +64,43 @@ struct ConvertCommand {
                     plural(nodes, "node"), plural(result.files.size() - 1, "file"),
                     values_text(result.inputs), values_text(result.outputs)));
   }
+
+  void run_publish() {
+    const ConvertOptions usual;
+    if (options.file_name != usual.file_name || options.sentence_embedding || options.pooling ||
+        options.normalize) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "--publish has names of its own, and models that give token vectors",
+                   .expected = "--publish without --file-name, --sentence-embedding, --pooling and "
+                               "--normalize",
+                   .fix = "leave these out, or --publish"});
+    }
+    const PublishResult result = publish_model(model, directory,
+                                               {.opset = options.opset,
+                                                .force = options.force,
+                                                .external_data = options.external_data,
+                                                .cancelled = options.cancelled});
+    if (context.console.json) {
+      Json models = Json::array();
+      for (const PublishedModel& each : result.models) {
+        models.push_back({{"file", each.file},
+                          {"what", each.what},
+                          {"bytes", each.bytes},
+                          {"nodes", each.nodes}});
+      }
+      return context.console.print_json({{"path", result.path},
+                                         {"models", std::move(models)},
+                                         {"files", result.files},
+                                         {"opset", options.opset},
+                                         {"source_bytes", result.source_bytes}});
+    }
+    Table table({"file", "size", "nodes", "what"});
+    for (const PublishedModel& each : result.models)
+      table.add({each.file, bytes_text(each.bytes), std::to_string(each.nodes), each.what});
+    context.console.out() << table.text();
+    context.console.note(
+        fmt::format("octavo: {} written to {}", plural(result.files.size(), "file"), result.path));
+  }
 };
 
 }  // namespace
@@ -77,6 +120,9 @@ void define_convert(Command& command, Context& context) {
   app.add_flag("--external-data", options.external_data,
                "weights in a file of their own; above 2 GiB always");
   app.add_flag("--force", options.force, "write into a directory that holds files");
+  app.add_flag("--publish", self->publish,
+               "all that is published, one directory: onnx/model.onnx, model_O2 and "
+               "model_quantized, with a model card");
   app.add_flag("--sentence-embedding", options.sentence_embedding,
                "the model pools by itself, as its files say: output sentence_embedding")
       ->group("Pooling");
@@ -95,7 +141,7 @@ void define_convert(Command& command, Context& context) {
       "Tokenizer, config and pooling files go beside the model, with octavo.json: what it was made "
       "from and how. An ONNX model is written anew at the opset asked for.";
   command.examples = {"octavo convert models/minilm -o minilm-onnx",
-                      "octavo convert models/minilm -o minilm-onnx --sentence-embedding",
+                      "octavo convert models/minilm -o minilm-onnx --publish",
                       "octavo convert model.onnx -o older --opset 11 --external-data"};
   command.run = [self] { self->run(); };
 }

@@ -141,6 +141,7 @@ int guarded_main(std::vector<std::string> arguments) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   std::signal(SIGBUS, octavo::cli::explain_shrunken_file);
   octavo::cli::install_interrupt_handler();
   return octavo::cli::guarded_main({argv + (argc > 0 ? 1 : 0), argv + argc});

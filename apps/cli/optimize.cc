@@ -9,6 +9,7 @@
 
 #include "flags.h"
 #include "format.h"
+#include "interrupt.h"
 #include "suggest.h"
 #include "verbs.h"
 
@@ -32,6 +33,8 @@ struct OptimizeCommand {
   void run() {
     options.level = parse_optimize_level(level);
     check_names();
+    const Interruptible guard;
+    options.cancelled = interrupted;
     const OptimizeResult result = optimize_model(model, directory, options);
     if (context.console.json) return context.console.print_json(to_json(result));
     print_text(result);

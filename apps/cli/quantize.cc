@@ -39,6 +39,7 @@ struct QuantizeCommand {
     {
       Interruptible guard;
       Progress progress(context.console);
+      options.cancelled = interrupted;
       options.calibration.progress = [&](std::size_t done, std::size_t total, std::size_t tokens) {
         return progress.update(
             "calibration texts", done, tokens,

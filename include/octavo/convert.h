@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct ConvertOptions {
   bool sentence_embedding = false;
   std::optional<Pooling> pooling{};
   std::optional<bool> normalize{};
+  /// Asked now and then; true ends the work with kCancelled and nothing written.
+  std::function<bool()> cancelled{};
 };
 
 struct ConvertResult {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct OptimizeOptions {
   std::string file_name = "model.onnx";  // in the output directory
   bool force = false;                    // replace files of an output directory that holds some
   bool external_data = false;            // weights into a file of their own
+  /// Asked now and then; true ends the work with kCancelled and nothing written.
+  std::function<bool()> cancelled{};
 };
 
 /// What a pass did.

@@ -149,6 +149,8 @@ struct QuantizeModelOptions {
   /// Progress of "alphas", "layers" and "evaluations" (of which nobody knows how many there will
   /// be: 0 in all); false stops with Error(kCancelled).
   std::function<bool(std::string_view stage, std::size_t done, std::size_t total)> study_progress{};
+  /// Asked now and then; true ends the work with kCancelled and nothing written.
+  std::function<bool()> cancelled{};
 };
 
 struct QuantizeResult {
@@ -156,7 +158,8 @@ struct QuantizeResult {
   std::vector<std::string> files;           // all that were written, relative to the directory
   std::size_t source_bytes = 0, bytes = 0;  // of the weights' files, before and after
   std::vector<QuantizedNode> nodes;
-  std::size_t quantized = 0;  // of them
+  std::size_t quantized = 0;      // of them
+  std::size_t written_nodes = 0;  // of the file
   std::int64_t opset = 0;
   std::size_t calibration_samples = 0, calibration_tokens = 0;
   std::size_t calibration_resumed = 0;  // samples that the cache knew

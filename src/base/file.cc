@@ -184,10 +184,12 @@ void write_file_atomically(const std::string& path,
   try {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
     if (!out) fail(errno);
+    errno = 0;
     write(out);
+    const int failed = out ? 0 : errno;
     errno = 0;
     out.close();
-    if (!out) fail(errno != 0 ? errno : ENOSPC);
+    if (!out) fail(failed != 0 ? failed : errno != 0 ? errno : ENOSPC);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;

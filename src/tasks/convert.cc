@@ -1,11 +1,10 @@
 #include "octavo/convert.h"
 
-#include <filesystem>
-
 #include "exporters/onnx.h"
 #include "octavo/error.h"
 #include "passes/expand_octavo.h"
 #include "passes/pass.h"
+#include "tasks/export_steps.h"
 #include "tasks/sentence_graph.h"
 #include "tasks/write_model.h"
 
@@ -50,16 +49,6 @@ std::vector<ModelInput> describe(const std::vector<formats::OnnxValueInfo>& valu
   return out;
 }
 
-std::size_t size_of(const std::vector<std::string>& files) {
-  std::size_t out = 0;
-  for (const std::string& file : files) {
-    std::error_code missing;
-    const auto size = std::filesystem::file_size(file, missing);
-    if (!missing) out += size;
-  }
-  return out;
-}
-
 void check_opset(std::int64_t opset) {
   if (opset >= exporters::kOldestExportOpset && opset <= exporters::kNewestExportOpset) return;
   throw Error(ErrorCode::kInvalidArgument,
@@ -80,7 +69,8 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
   const tasks::WriteModelOptions write{.directory = directory,
                                        .file_name = options.file_name,
                                        .force = options.force,
-                                       .external_data = options.external_data};
+                                       .external_data = options.external_data,
+                                       .cancelled = options.cancelled};
   tasks::check_output(files, write);
   const TensorStore store = tasks::make_store(write);
   tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
@@ -88,7 +78,7 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
   ConvertResult out;
   out.family = imported.family;
   out.opset = options.opset;
-  out.source_bytes = size_of(imported.files);
+  out.source_bytes = tasks::size_of(imported.files);
   std::map<std::string, std::string> recipe{{"opset", std::to_string(options.opset)}};
   if (options.external_data) recipe["external_data"] = "true";
   if (options.sentence_embedding || options.pooling || options.normalize) {
@@ -98,6 +88,8 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
     recipe["pooling"] = out.pooling;
     if (options.normalize) recipe["normalize"] = *options.normalize ? "true" : "false";
   }
+  tasks::number_as_checkpoints_do(files, graph);
+  tasks::stop_if_cancelled(write);
   if (!files.onnx) {
     rename_axes(graph);
     fold(graph, store);

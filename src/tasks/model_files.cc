@@ -38,6 +38,12 @@ std::string only_tokenizer_file(const std::string& directory) {
   return found;
 }
 
+/// Whether anything in the directory says how its model is used.
+bool holds_settings(const std::string& directory) {
+  return holds_tokenizer(directory) || file_exists(join(directory, "config.json")) ||
+         file_exists(join(directory, "modules.json"));
+}
+
 constexpr const char* kForms =
     "a directory with config.json and model.safetensors, a .onnx, or a .safetensors";
 
@@ -104,6 +110,11 @@ ModelFiles find_model(const std::string& path) {
                                        .file = path,
                                        .expected = kForms,
                                        .fix = "check the path; octavo does not download models"});
+  }
+  if (out.onnx && out.path == out.weights && !holds_settings(out.directory)) {
+    // As in "onnx/model_O2.onnx": the small files lie a folder above.
+    const fs::path parent = fs::absolute(out.directory).lexically_normal().parent_path();
+    if (file_exists((parent / "config.json").string())) out.directory = parent.string();
   }
   out.sentence_transformers = formats::load_sentence_transformers(out.directory);
   return out;

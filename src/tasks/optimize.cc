@@ -1,13 +1,13 @@
 #include "octavo/optimize.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "exporters/onnx.h"
 #include "octavo/error.h"
 #include "passes/expand_octavo.h"
 #include "passes/fusions.h"
+#include "tasks/export_steps.h"
 #include "tasks/write_model.h"
 
 namespace octavo {
@@ -17,36 +17,10 @@ std::string op_name(const std::string& op, const std::string& domain) {
   return domain.empty() ? op : domain + "." + op;
 }
 
-/// Importers of checkpoints number kept tokens, which is the same wherever rows are padded. The
-/// implementations that the checkpoints come from number all tokens, or all ids that are no
-/// padding: what is exported does as they do.
-void number_as_checkpoints_do(ir::Graph& graph) {
-  for (const ir::NodeId id : graph.topological_order()) {
-    ir::Node& node = graph.node(id);
-    if (node.is("PositionIds", "ai.octavo")) node.inputs.resize(1);
-  }
-}
-
 std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
   std::map<std::string, std::size_t> out;
   for (const ir::NodeId id : graph.topological_order()) {
     ++out[op_name(graph.node(id).op, graph.node(id).domain)];
-  }
-  return out;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
-  return out;
-}
-
-std::size_t size_of(const std::vector<std::string>& files) {
-  std::size_t out = 0;
-  for (const std::string& file : files) {
-    std::error_code missing;
-    const auto size = std::filesystem::file_size(file, missing);
-    if (!missing) out += size;
   }
   return out;
 }
@@ -84,7 +58,8 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
   const tasks::WriteModelOptions write{.directory = directory,
                                        .file_name = options.file_name,
                                        .force = options.force,
-                                       .external_data = options.external_data};
+                                       .external_data = options.external_data,
+                                       .cancelled = options.cancelled};
   tasks::check_output(files, write);
   passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = nullptr};
   pipeline.disabled.insert(options.disabled.begin(), options.disabled.end());
@@ -95,9 +70,10 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
   ir::Graph& graph = imported.graph;
   OptimizeResult out;
   out.opset = options.opset;
-  out.source_bytes = size_of(imported.files);
+  out.source_bytes = tasks::size_of(imported.files);
   out.ops_before = count_ops(graph);
-  if (!files.onnx) number_as_checkpoints_do(graph);
+  tasks::number_as_checkpoints_do(files, graph);
+  tasks::stop_if_cancelled(write);
   for (passes::PassReport& report : passes::optimize_graph(graph, pipeline)) {
     out.passes.push_back(
         {report.name, report.fired, report.seconds, std::move(report.near_misses)});
@@ -109,7 +85,7 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
   }
   std::map<std::string, std::string> recipe{{"level", std::to_string(options.level)},
                                             {"opset", std::to_string(options.opset)}};
-  if (!options.disabled.empty()) recipe["disable"] = joined(options.disabled);
+  if (!options.disabled.empty()) recipe["disable"] = tasks::joined(options.disabled);
   const tasks::ModelRecord record =
       tasks::make_record(files, imported, {.verb = "optimize", .options = std::move(recipe)});
   const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);

@@ -1,7 +1,6 @@
 #include "quant/quantize.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "exporters/onnx.h"
@@ -9,10 +8,9 @@
 #include "octavo/error.h"
 #include "octavo/quantize.h"
 #include "passes/expand_octavo.h"
-#if __has_include("passes/fusions.h")
 #include "passes/fusions.h"
-#endif
 #include "quant/targets.h"
+#include "tasks/export_steps.h"
 #include "tasks/quantize_study.h"
 #include "tasks/write_model.h"
 
@@ -20,31 +18,6 @@ namespace octavo {
 namespace {
 
 constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21;
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
-  return out;
-}
-
-std::size_t size_of(const std::vector<std::string>& files) {
-  std::size_t out = 0;
-  for (const std::string& file : files) {
-    std::error_code missing;
-    const auto size = std::filesystem::file_size(file, missing);
-    if (!missing) out += size;
-  }
-  return out;
-}
-
-/// Importers of checkpoints number kept tokens; what is exported numbers as the checkpoints'
-/// implementations do.
-void number_as_checkpoints_do(ir::Graph& graph) {
-  for (const ir::NodeId id : graph.topological_order()) {
-    ir::Node& node = graph.node(id);
-    if (node.is("PositionIds", "ai.octavo")) node.inputs.resize(1);
-  }
-}
 
 std::int64_t opset_for(const QuantizeModelOptions& options) {
   const QuantizeOptions& s = options.scheme;
@@ -96,9 +69,9 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
   }
   if (result.smooth_alpha) out["smooth_alpha"] = std::to_string(*result.smooth_alpha);
   if (options.max_loss) out["max_loss"] = std::to_string(*options.max_loss);
-  if (!s.exclude.empty()) out["exclude"] = joined(s.exclude);
-  if (!result.gate_excluded.empty()) out["gate_exclude"] = joined(result.gate_excluded);
-  if (!s.exclude_ops.empty()) out["exclude_ops"] = joined(s.exclude_ops);
+  if (!s.exclude.empty()) out["exclude"] = tasks::joined(s.exclude);
+  if (!result.gate_excluded.empty()) out["gate_exclude"] = tasks::joined(result.gate_excluded);
+  if (!s.exclude_ops.empty()) out["exclude_ops"] = tasks::joined(s.exclude_ops);
   return out;
 }
 
@@ -111,9 +84,7 @@ void optimize(ir::Graph& graph, int level, const TensorStore& store) {
                       .dtype = graph.value(output.value).dtype,
                       .shape = graph.value(output.value).shape});
   }
-#if __has_include("passes/fusions.h")
   passes::optimize_graph(graph, {.level = level, .disabled = {}, .store = &store});
-#endif
   for (std::size_t i = 0; i < before.size(); ++i) {
     ir::Value& output = graph.value(graph.outputs()[i].value);
     if (!output.dtype) output.dtype = before[i].dtype;
@@ -150,13 +121,15 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   const tasks::WriteModelOptions write{.directory = directory,
                                        .file_name = options.file_name,
                                        .force = options.force,
-                                       .external_data = options.external_data};
+                                       .external_data = options.external_data,
+                                       .cancelled = options.cancelled};
   tasks::check_output(files, write);
   const TensorStore store = tasks::make_store(write);
   tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
   ir::Graph& graph = imported.graph;
-  out.source_bytes = size_of(imported.files);
-  if (!files.onnx) number_as_checkpoints_do(graph);
+  out.source_bytes = tasks::size_of(imported.files);
+  tasks::number_as_checkpoints_do(files, graph);
+  tasks::stop_if_cancelled(write);
   optimize(graph, options.level, store);
   passes::expand_octavo(graph);
   QuantizeOptions scheme = options.scheme;
@@ -175,6 +148,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
+  out.written_nodes = onnx.graph.nodes.size();
   const tasks::ModelRecord record = record_of(files, imported, options, out);
   const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
   out.path = written.path;

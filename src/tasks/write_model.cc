@@ -93,17 +93,19 @@ class Staging {
   Staging& operator=(const Staging&) = delete;
 
   const fs::path& path() const { return path_; }
-  std::string file(const std::string& name) const {
-    const fs::path out = path_ / name;
-    std::error_code error;
-    fs::create_directories(out.parent_path(), error);
-    if (error) refuse_io("cannot make a folder", out.parent_path(), error.value());
-    return out.string();
-  }
 
  private:
   fs::path path_;
 };
+
+/// The path of `name` in a directory that gets the folders it needs.
+std::string file_in(const std::string& directory, const std::string& name) {
+  const fs::path out = fs::path(directory) / name;
+  std::error_code error;
+  fs::create_directories(out.parent_path(), error);
+  if (error) refuse_io("cannot make a folder", out.parent_path(), error.value());
+  return out.string();
+}
 
 void sync_directory(const fs::path& path) {
   const FileDescriptor directory(
@@ -230,6 +232,25 @@ TensorStore make_store(const WriteModelOptions& options) {
   return TensorStore(at.string());
 }
 
+void stop_if_cancelled(const WriteModelOptions& options) {
+  if (options.cancelled && options.cancelled())
+    throw Error(ErrorCode::kCancelled, "writing the model was stopped");
+}
+
+void write_staged(
+    const ModelFiles& source, const WriteModelOptions& options,
+    const std::function<std::vector<std::string>(const std::string& directory)>& write) {
+  check_output(source, options);
+  const fs::path target = output_path(options);
+  with_frame([&] { return "writing the model to " + target.string(); },
+             [&] {
+               const Staging staging(target);
+               const std::vector<std::string> files = write(staging.path().string());
+               stop_if_cancelled(options);
+               publish(staging, target, files);
+             });
+}
+
 WrittenModel write_model(formats::OnnxModel model, const ModelFiles& source,
                          const ModelRecord& record, const WriteModelOptions& options) {
   std::vector<ModelVariant> variants;
@@ -239,43 +260,40 @@ WrittenModel write_model(formats::OnnxModel model, const ModelFiles& source,
 
 std::vector<WrittenModel> write_models(std::vector<ModelVariant> variants, const ModelFiles& source,
                                        const WriteModelOptions& options) {
-  check_output(source, options);
   const fs::path target = output_path(options);
-  return with_frame(
-      [&] { return "writing the model to " + target.string(); },
-      [&] {
-        const Staging staging(target);
-        std::vector<WrittenModel> out;
-        std::vector<std::string> files;  // in the order in which they take their places
-        for (const Companion& companion : find_companions(source)) {
-          copy_file(companion.path, staging.file(companion.name));
-          files.push_back(companion.name);
-        }
-        const std::string record = variants.front().record.to_json(2) + "\n";
-        write_file_atomically(staging.file(kRecordFile),
-                              [&](std::ostream& stream) { stream << record; });
-        files.push_back(kRecordFile);
-        const std::vector<std::string> shared = files;
-        for (ModelVariant& variant : variants) {
-          variant.model.metadata_props[kRecordKey] = variant.record.to_json();
-          const formats::OnnxWritten written =
-              formats::write_onnx(variant.model, staging.file(variant.file_name),
-                                  {.external_data = options.external_data});
-          variant.model = {};  // its weights go before the next one is written
-          WrittenModel& done = out.emplace_back();
-          done.path = (target / variant.file_name).string();
-          done.bytes = written.bytes + written.data_bytes;
-          done.files = shared;
-          if (!written.data_path.empty()) {
-            files.push_back(variant.file_name + "_data");
-            done.files.push_back(files.back());
-          }
-          files.push_back(variant.file_name);
-          done.files.push_back(files.back());
-        }
-        publish(staging, target, files);
-        return out;
-      });
+  std::vector<WrittenModel> out;
+  write_staged(source, options, [&](const std::string& directory) {
+    std::vector<std::string> files;  // in the order in which they take their places
+    for (const Companion& companion : find_companions(source)) {
+      copy_file(companion.path, file_in(directory, companion.name));
+      files.push_back(companion.name);
+    }
+    const std::string record = variants.front().record.to_json(2) + "\n";
+    write_file_atomically(file_in(directory, kRecordFile),
+                          [&](std::ostream& stream) { stream << record; });
+    files.push_back(kRecordFile);
+    const std::vector<std::string> shared = files;
+    for (ModelVariant& variant : variants) {
+      stop_if_cancelled(options);
+      variant.model.metadata_props[kRecordKey] = variant.record.to_json();
+      const formats::OnnxWritten written =
+          formats::write_onnx(variant.model, file_in(directory, variant.file_name),
+                              {.external_data = options.external_data});
+      variant.model = {};  // its weights go before the next one is written
+      WrittenModel& done = out.emplace_back();
+      done.path = (target / variant.file_name).string();
+      done.bytes = written.bytes + written.data_bytes;
+      done.files = shared;
+      if (!written.data_path.empty()) {
+        files.push_back(variant.file_name + "_data");
+        done.files.push_back(files.back());
+      }
+      files.push_back(variant.file_name);
+      done.files.push_back(files.back());
+    }
+    return files;
+  });
+  return out;
 }
 
 }  // namespace octavo::tasks

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct WriteModelOptions {
   std::string file_name = "model.onnx";  // relative to it: "onnx/model_quantized.onnx"
   bool force = false;          // an OUT_DIR that holds files: replace those of the same name
   bool external_data = false;  // `<file_name>_data` for large tensors; above 2 GiB without asking
+  /// Asked before every file; true ends the work with kCancelled.
+  std::function<bool()> cancelled{};
 };
 
 struct WrittenModel {
@@ -40,6 +43,15 @@ void check_output(const ModelFiles& source, const WriteModelOptions& options);
 
 /// Where large tensors may lie meanwhile: where OUT_DIR is, or will be, on the same file system.
 TensorStore make_store(const WriteModelOptions& options);
+
+/// Throws kCancelled where options.cancelled() says so.
+void stop_if_cancelled(const WriteModelOptions& options);
+
+/// check_output(), then `write` into a new directory beside OUT_DIR, synced; what `write` gives,
+/// the names of the files it wrote there, takes its place in OUT_DIR as write_model() says.
+void write_staged(
+    const ModelFiles& source, const WriteModelOptions& options,
+    const std::function<std::vector<std::string>(const std::string& directory)>& write);
 
 /// Writes `model` with `record` (in its metadata_props and as octavo.json) and copies the
 /// companions of `source`. Everything is written into a directory beside OUT_DIR, synced, and then

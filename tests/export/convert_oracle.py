@@ -114,9 +114,10 @@ def check_directories(scratch: pathlib.Path) -> None:
     for model in sorted(MODELS.iterdir()):
         expected = load_file(model / "expected.safetensors")
         check_model(model.name, model, expected, scratch)
-        # A checkpoint's own positions do not know of padding on the left; octavo's do.
+        # Absolute positions number every token, as in the checkpoint's implementation: there the same rows padded on
+        # the left are others.
         path = scratch / f"{model.name}-17" / "model.onnx"
-        if "logits" not in expected:
+        if "logits" not in expected and model.name not in ("bert", "distilbert"):
             left = moved_left(expected)
             error = worst(run(path, left), left)
             report(f"{model.name}, padded left", error <= LIMIT, f"{error:.1e}")
@@ -152,7 +153,7 @@ def pooled(rows: np.ndarray, kind: str) -> np.ndarray:
 
 
 def check_sentence_embeddings(scratch: pathlib.Path) -> None:
-    source = MODELS / "bert"
+    source = MODELS / "roberta"  # positions from ids: the same on either side of padding
     plain = load_file(source / "expected.safetensors")
     for kind in ("cls", "mean", "max", "last_token", "mean_sqrt_len", "weighted_mean"):
         for normalize in (False, True):

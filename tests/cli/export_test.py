@@ -1,0 +1,206 @@
+"""convert, optimize and quantize as their users meet them: files, records, refusals, interrupted and failing writes."""
+import hashlib, json, os, resource, shutil, signal, subprocess, time, unittest
+
+from support import BINARY, WORK, embedder, main, octavo, path
+
+COMPANIONS = {"1_Pooling/config.json", "config.json", "config_sentence_transformers.json", "modules.json", "octavo.json",
+              "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"}
+VERBS = {"convert": (), "optimize": ("--level", "2"), "quantize": ("--mode", "dynamic")}
+
+
+def files(folder):
+    found = (os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+    return {os.path.relpath(name, folder) for name in found}
+
+
+def digests(folder):
+    def digest(name):
+        with open(os.path.join(folder, name), "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    return {name: digest(name) for name in files(folder)}
+
+
+def as_json(*args, text=""):
+    done = octavo(*args, "--json", text=text)
+    assert done.returncode == 0, done.err
+    return json.loads(done.out)
+
+
+class Written(unittest.TestCase):
+    def setUp(self):
+        self.before = digests(embedder())
+
+    def tearDown(self):
+        self.assertEqual(digests(embedder()), self.before, "the source was changed")
+        self.assertEqual([name for name in os.listdir(WORK) if ".tmp-" in name], [])
+
+    def test_files_records_and_reports(self):
+        for verb, flags in VERBS.items():
+            with self.subTest(verb):
+                out = path(f"{verb}-out")
+                report = as_json(verb, embedder(), "-o", out, *flags)
+                self.assertEqual(files(out), COMPANIONS | {"model.onnx"})
+                self.assertEqual(set(report["files"]), files(out))
+                self.assertEqual(report["path"], os.path.join(out, "model.onnx"))
+                self.assertEqual(report["bytes"], os.path.getsize(report["path"]))
+                source = embedder()
+                size = sum(os.path.getsize(os.path.join(source, n)) for n in ("model.safetensors", "config.json"))
+                self.assertEqual(report["source_bytes"], size)
+                for name in COMPANIONS - {"octavo.json"}:
+                    with open(os.path.join(out, name), "rb") as a, open(os.path.join(source, name), "rb") as b:
+                        self.assertEqual(a.read(), b.read(), name)
+                inspected = as_json("inspect", out)
+                with open(os.path.join(out, "octavo.json")) as file:
+                    self.assertEqual(json.load(file), inspected["record"])
+                record = inspected["record"]
+                self.assertEqual((record["source"], [step["verb"] for step in record["recipe"]]), ("tiny-embedder", [verb]))
+                self.assertEqual(inspected["embedding"]["pooling"], as_json("inspect", source)["embedding"]["pooling"])
+                self.assertIn(f"  {verb}: ", octavo("inspect", out).out)
+
+    def test_records_of_several_steps(self):
+        first, second = path("first"), path("second")
+        octavo("optimize", embedder(), "-o", first, "--level", "1")
+        as_json("quantize", first, "-o", second, "--mode", "float16")
+        one, two = as_json("inspect", first)["record"], as_json("inspect", second)["record"]
+        self.assertEqual([step["verb"] for step in two["recipe"]], ["optimize", "quantize"])
+        self.assertEqual((two["source"], two["source_sha256"]), (one["source"], one["source_sha256"]))
+
+    def test_a_directory_that_holds_files_needs_force(self):
+        out = path("held")
+        os.makedirs(out, exist_ok=True)
+        with open(os.path.join(out, "mine.txt"), "w") as file:
+            file.write("mine")
+        for verb, flags in VERBS.items():
+            before = digests(out)
+            done = octavo(verb, embedder(), "-o", out, *flags)
+            self.assertEqual((done.returncode, done.out), (2, ""))
+            self.assertIn("--force", done.err)
+            self.assertEqual(digests(out), before)
+            self.assertEqual(octavo(verb, embedder(), "-o", out, "--force", *flags).returncode, 0)
+            self.assertEqual(digests(out)["mine.txt"], before["mine.txt"])
+            self.assertEqual(files(out), COMPANIONS | {"mine.txt", "model.onnx"})
+
+    def test_refusals(self):
+        out = path("never")
+        cases = [(2, "convert", "--opset", "9"), (2, "convert", "--opset", "99"), (2, "optimize", "--level", "7"),
+                 (2, "optimize", "--disable", "fuse_gelus"), (2, "quantize", "--mode", "int3"),
+                 (2, "quantize", "--mode", "int8", "--format", "QDQ", "--opset", "17"),
+                 (2, "quantize", "--max-loss", "0.5%"), (2, "convert", "--publish", "--file-name", "x.onnx")]
+        for code, verb, *flags in cases:
+            with self.subTest(f"{verb} {flags}"):
+                done = octavo(verb, embedder(), "-o", out, *flags)
+                self.assertEqual((done.returncode, done.out), (code, ""), done.err)
+                self.assertFalse(os.path.exists(out))
+        for verb in VERBS:
+            with self.subTest(verb):
+                self.assertEqual(octavo(verb, path("none"), "-o", out).returncode, 3)
+                self.assertEqual(octavo(verb, embedder()).returncode, 2)
+                self.assertEqual(octavo(verb, embedder(), "-o", embedder(), "--force").returncode, 2)
+                self.assertEqual(octavo(verb, embedder(), "-o", out + ".onnx").returncode, 2)
+        self.assertIn("did you mean fuse_gelu?", octavo("optimize", embedder(), "-o", out, "--disable", "fuse_gelus").err)
+
+    def test_octavos_own_int8_runs_at_int8(self):
+        out = path("own-int8")
+        as_json("quantize", embedder(), "-o", out)
+        shutil.copyfile(os.path.join(out, "model.onnx"), path("alone.onnx"))
+        shutil.copyfile(os.path.join(out, "tokenizer.json"), path("tokenizer.json"))
+        for model in (out, path("alone.onnx")):
+            for flags, precision in (((), "int8"), (("--precision", "fp32"), "fp32"), (("--precision", "int8"), "int8"), (("--reference",), "fp32")):
+                with self.subTest(f"{model} {flags}"):
+                    summary = as_json("inspect", model, *flags)
+                    self.assertEqual((summary["precision"], summary["recorded_precision"]), (precision, "int8"))
+            for cases in ((), ("--no-plan-cache",)):
+                result = as_json("bench", model, "--cases", "1x8", "--min-time", "0", *cases)
+                self.assertEqual((result["precision"], result["results"][0]["precision"]), ("int8", "int8"))
+
+        def vector(model, *flags):
+            octavo("embed", model, *flags, "--pooling", "mean", "-o", path("v.npy"), text="the water\n")
+            with open(path("v.npy"), "rb") as file:
+                return file.read()
+        for model in (out, path("alone.onnx")):
+            self.assertEqual(vector(model), vector(model, "--precision", "int8"))
+            self.assertNotEqual(vector(model), vector(model, "--precision", "fp32"))
+        compared = as_json("compare", embedder(), out, "--cases", "1x8", "--rounds", "1", "--no-cache")
+        self.assertEqual([model["precision"] for model in compared["models"]], ["fp32", "int8"])
+        self.assertIn("int8, as the model's record asks", octavo("doctor", out).out)
+        plain = as_json("inspect", embedder())
+        self.assertEqual((plain["precision"], plain["recorded_precision"]), ("fp32", None))
+
+    def test_publish(self):
+        out = path("published")
+        report = as_json("convert", embedder(), "-o", out, "--publish")
+        names = ["onnx/model.onnx", "onnx/model_O2.onnx", "onnx/model_quantized.onnx"]
+        self.assertEqual([model["file"] for model in report["models"]], names)
+        self.assertEqual(files(out), COMPANIONS | {"README.md", *names})
+        self.assertEqual(set(report["files"]), files(out))
+        with open(os.path.join(out, "README.md")) as file:
+            card = file.read()
+        for model, verb in zip(report["models"], ("convert", "optimize", "quantize")):
+            file = os.path.join(out, model["file"])
+            self.assertEqual(model["bytes"], os.path.getsize(file))
+            self.assertIn(f"| `{model['file']}` |", card)
+            self.assertIn(f"| {model['bytes'] / 1e6:.1f} MB | {model['nodes']} |", card)
+            self.assertEqual([step["verb"] for step in as_json("inspect", file)["record"]["recipe"]], [verb])
+        with open(os.path.join(out, "octavo.json")) as file:
+            self.assertEqual(json.load(file)["recipe"][0]["verb"], "convert")
+        plain, optimized, quantized = (model["bytes"] for model in report["models"])
+        self.assertLess(quantized, plain / 2)
+        compared = as_json("compare", out, os.path.join(out, names[1]), os.path.join(out, names[2]), "--no-speed",
+                           "--no-cache", "--texts", os.path.join(out, "README.md"), "--format", "text")
+        self.assertGreater(compared["models"][1]["embeddings"]["min_cosine"], 0.999999)
+        self.assertGreater(compared["models"][2]["embeddings"]["min_cosine"], 0.97)
+        self.assertEqual(octavo("convert", embedder(), "-o", out, "--publish").returncode, 2)
+        self.assertEqual(octavo("convert", embedder(), "-o", out, "--publish", "--force").returncode, 0)
+        self.assertEqual(files(out), COMPANIONS | {"README.md", *names})
+
+
+class Broken(unittest.TestCase):
+    """What stops in the middle leaves nothing, neither beside the old files nor instead of them."""
+
+    def left_behind(self):
+        return sorted(name for name in os.listdir(WORK) if name.startswith("broken"))
+
+    def run_limited(self, *args):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        return subprocess.run([BINARY, *args], capture_output=True, text=True, preexec_fn=limit, timeout=60)
+
+    def test_a_full_disk(self):
+        for verb, flags in [*VERBS.items(), ("convert", ("--publish",)), ("convert", ("--external-data",))]:
+            with self.subTest(f"{verb} {flags}"):
+                done = self.run_limited(verb, embedder(), "-o", path("broken"), *flags)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+                self.assertIn("cannot write the file", done.stderr)
+                self.assertIn("File too large", done.stderr)
+                self.assertEqual(self.left_behind(), [])
+
+    def test_a_full_disk_leaves_the_old_model(self):
+        out = path("kept")
+        octavo("quantize", embedder(), "-o", out, "--mode", "int4")
+        before = digests(out)
+        done = self.run_limited("optimize", embedder(), "-o", out, "--force")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(digests(out), before)
+
+    def test_control_c(self):
+        """Whenever it comes, the directory is there whole or not at all."""
+        stopped = 0
+        for step in range(40):
+            shutil.rmtree(path("broken"), ignore_errors=True)
+            process = subprocess.Popen([BINARY, "convert", embedder(), "-o", path("broken"), "--publish", "-q"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.002 * step)
+            process.send_signal(signal.SIGINT)
+            code = process.wait(60)
+            self.assertIn(code, (0, 130, -signal.SIGINT))
+            stopped += code != 0
+            if code == 0:
+                self.assertEqual(len(files(path("broken"))), len(COMPANIONS) + 4)
+                self.assertEqual(self.left_behind(), ["broken"])
+            else:
+                self.assertEqual(self.left_behind(), [])
+        self.assertGreater(stopped, 0)
+
+
+if __name__ == "__main__":
+    main()
