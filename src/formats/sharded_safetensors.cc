@@ -122,11 +122,20 @@ const TensorSource::Entry& TensorSource::entry(std::string_view name) const {
 
 const TensorInfo& TensorSource::info(std::string_view name) const { return *entry(name).info; }
 
-void TensorSource::map() {
+void TensorSource::map(const TensorStore* store) {
   for (const auto& file : files_) file->map();
+  store_ = store;
 }
 
 Tensor TensorSource::read(std::string_view name) const { return entry(name).file->read(name); }
+
+Tensor TensorSource::read_float32(std::string_view name) const {
+  Tensor stored = read(name);
+  if (stored.dtype() == DType::kFloat32) return stored;
+  Tensor wide = stored.to_float32();
+  stored.release();
+  return store_ == nullptr ? wide : store_->keep(std::move(wide));
+}
 
 std::vector<std::string> TensorSource::names() const {
   std::vector<std::string> out;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/safetensors.h"
+#include "tensor/tensor_store.h"
 
 namespace octavo::formats {
 
@@ -28,10 +29,13 @@ class TensorSource {
   bool has(std::string_view name) const { return tensors_.contains(name); }
   /// Throws Error(kNotFound) for an unknown name.
   const TensorInfo& info(std::string_view name) const;
-  /// What read() gives are views of the mapped files from now on.
-  void map();
+  /// What read() gives are views of the mapped files from now on, and what read_float32() makes
+  /// lies in `store` where there is one, which outlives this.
+  void map(const TensorStore* store = nullptr);
   /// A copy that does not depend on the files, unless map() was called.
   Tensor read(std::string_view name) const;
+  /// read() as float32.
+  Tensor read_float32(std::string_view name) const;
   /// The file that holds a tensor; for messages.
   const std::string& file_of(std::string_view name) const;
   /// The files the tensors come from, in index order; for digests and messages.
@@ -47,6 +51,7 @@ class TensorSource {
   std::string path_;  // what was opened, for messages
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string_view, Entry> tensors_;  // keys live in the infos
+  const TensorStore* store_ = nullptr;
 };
 
 }  // namespace octavo::formats

@@ -153,7 +153,7 @@ ImportedModel import_model(const ModelFiles& files, FileAccess access, const Ten
         const JsonDocument config = formats::load_hf_config(files.directory);
         auto source = files.weights.empty() ? formats::TensorSource::open(files.directory)
                                             : formats::TensorSource::open_file(files.weights);
-        if (access == FileAccess::kMap) source.map();
+        if (access == FileAccess::kMap) source.map(store);
         ImportedModel out{.graph = importers::import_hf(config.root(), source),
                           .family = std::string(config.root().at("model_type").as_string()),
                           .files = source.files()};

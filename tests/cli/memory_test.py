@@ -27,17 +27,20 @@ def bytes_of(shape):
     return size
 
 
-def write_model(folder):
-    """A BERT of random weights; returns the bytes of the file."""
+def write_model(folder, half=False):
+    """A BERT of random weights, bfloat16 or float32; returns the bytes of its tensors as float32."""
     os.makedirs(folder)
     header, at = {}, 0
     for name, shape in shapes():
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + bytes_of(shape)]}
-        at += bytes_of(shape)
+        size = bytes_of(shape) // (2 if half else 1)
+        header[name] = {"dtype": "BF16" if half else "F32", "shape": shape, "data_offsets": [at, at + size]}
+        at += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     rng = random.Random(5)
     noise = array.array("f", (rng.uniform(-0.05, 0.05) for _ in range(100003))).tobytes()
+    if half:
+        noise = bytes(byte for i, byte in enumerate(noise) if i % 4 > 1)
     with open(os.path.join(folder, "model.safetensors"), "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         left = at
@@ -47,7 +50,7 @@ def write_model(folder):
         json.dump({"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu", "hidden_size": WIDTH, "intermediate_size": INNER,
                    "num_attention_heads": 8, "num_hidden_layers": LAYERS, "layer_norm_eps": 1e-12, "max_position_embeddings": 64, "type_vocab_size": 2,
                    "position_embedding_type": "absolute", "vocab_size": 2000, "pad_token_id": 0}, file)
-    return at
+    return at * (2 if half else 1)
 
 
 class Quantize(unittest.TestCase):
@@ -55,10 +58,10 @@ class Quantize(unittest.TestCase):
     def setUpClass(cls):
         cls.floats = write_model(path("deep"))
 
-    def peak(self, *args):
+    def peak(self, *args, model="deep"):
         """Bytes of the model that was written, and the most memory the process held."""
-        out = path("-".join(args).replace("/", "_"))
-        process = subprocess.Popen([BINARY, *args, path("deep"), "-o", out, "--quiet"], stdout=subprocess.DEVNULL)
+        out = path("-".join((model, *args)))
+        process = subprocess.Popen([BINARY, *args, path(model), "-o", out, "--quiet"], stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0)
@@ -72,6 +75,11 @@ class Quantize(unittest.TestCase):
                 bound = written + 3 * LAYER + OWN
                 self.assertLess(bound, self.floats, "the test could not see floats that are held")
                 self.assertLess(peak, bound)
+
+    def test_half_precision_is_not_widened_at_once(self):
+        self.assertEqual(write_model(path("half"), half=True), self.floats)
+        written, peak = self.peak("quantize", "--level", "1", model="half")
+        self.assertLess(peak, written + 3 * LAYER + OWN)
 
     def test_converting_and_optimising_hold_three_layers(self):
         for args in (("convert",), ("optimize", "--level", "2")):

@@ -85,7 +85,7 @@ ValueId Builder::weight(const std::string& name, Shape shape) {
                .found = shape_to_string(info.shape),
                .fix = "config.json and the weights belong to different models: fetch both again"});
         }
-        return graph_.add_constant(full, weights_.read(full).to_float32());
+        return graph_.add_constant(full, weights_.read_float32(full));
       });
 }
 
