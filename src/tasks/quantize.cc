@@ -75,20 +75,19 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
   return out;
 }
 
-/// The optimiser's passes; outputs keep their types and shapes, which files have to say.
-void optimize(ir::Graph& graph, int level, const TensorStore& store) {
-  if (level == 0) return;
-  std::vector<ir::Value> before;
-  for (const auto& output : graph.outputs()) {
-    before.push_back({.name = output.name,
-                      .dtype = graph.value(output.value).dtype,
-                      .shape = graph.value(output.value).shape});
-  }
-  passes::optimize_graph(graph, {.level = level, .disabled = {}, .store = &store});
-  for (std::size_t i = 0; i < before.size(); ++i) {
+using OutputShapes = std::vector<std::optional<std::vector<ir::Dim>>>;
+
+OutputShapes shapes_of_outputs(const ir::Graph& graph) {
+  OutputShapes out;
+  for (const auto& output : graph.outputs()) out.push_back(graph.value(output.value).shape);
+  return out;
+}
+
+/// Quantised nodes make new values; files have to say the shapes of the outputs.
+void restore_shapes(ir::Graph& graph, const OutputShapes& shapes) {
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
     ir::Value& output = graph.value(graph.outputs()[i].value);
-    if (!output.dtype) output.dtype = before[i].dtype;
-    if (!output.shape) output.shape = before[i].shape;
+    if (!output.shape) output.shape = shapes[i];
   }
 }
 
@@ -130,7 +129,9 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   out.source_bytes = tasks::size_of(imported.files);
   tasks::number_as_checkpoints_do(files, graph);
   tasks::stop_if_cancelled(write);
-  optimize(graph, options.level, store);
+  const OutputShapes shapes = shapes_of_outputs(graph);
+  if (options.level > 0)
+    passes::optimize_graph(graph, {.level = options.level, .disabled = {}, .store = &store});
   passes::expand_octavo(graph);
   QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
@@ -145,6 +146,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
     ranges = study.ranges();
   }
   quant::QuantizeReport report = quant::quantize(graph, scheme, ranges, &store);
+  restore_shapes(graph, shapes);
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});

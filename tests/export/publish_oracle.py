@@ -1,0 +1,134 @@
+"""The three files that `octavo convert --publish` writes, in onnxruntime.
+
+    publish_oracle.py tiny     tiny models: rows alone, padded on the right and on the left give the same in the optimised
+                               file, and nearly the same in the quantised one
+    publish_oracle.py models   all-MiniLM-L6-v2 ($OCTAVO_MODELS), loaded as sentence-transformers loads such a directory,
+                               against the golden embeddings
+
+The binary is $OCTAVO_BINARY. Exit code 1 when anything is off.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from safetensors.numpy import load_file
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
+SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
+MODELS = ROOT / "tests/data/models"
+NAMES = ("onnx/model.onnx", "onnx/model_O2.onnx", "onnx/model_quantized.onnx")
+ERROR, COSINE = 1e-5, 0.97  # of the optimised file; of the quantised one on random weights, 1 - relative error for logits
+
+failures = 0
+
+
+def report(label: str, good: bool, text: str) -> None:
+    global failures
+    failures += not good
+    print(f"{label}: {text}{'' if good else ' FAILED'}", flush=True)
+
+
+def publish(model: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
+    done = subprocess.run([BINARY, "convert", str(model), "-o", str(out), "--publish", "-q"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"convert {model} --publish: {done.stderr}")
+    for name in NAMES:
+        onnx.checker.check_model(str(out / name), full_check=True)
+    return out
+
+
+def open_session(path: pathlib.Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+def padded(mask: np.ndarray, values: np.ndarray, fill: int) -> np.ndarray:
+    """The kept values of every row at its end, the others before them."""
+    out = np.full_like(values, fill)
+    for row, kept, source in zip(out, mask, values):
+        row[len(row) - int(kept.sum()) :] = source[kept == 1]
+    return out
+
+
+def check_tiny(scratch: pathlib.Path) -> None:
+    for model in sorted(MODELS.iterdir()):
+        expected = load_file(model / "expected.safetensors")
+        folder = publish(model, scratch / model.name)
+        sessions = [open_session(folder / name) for name in NAMES]
+        names = {i.name for i in sessions[0].get_inputs()}
+        right = {name: expected[name].astype(np.int64) for name in names & set(expected)}
+        mask = right["attention_mask"]
+        pad = json.loads((model / "config.json").read_text())["pad_token_id"]
+        left = {name: padded(mask, values, pad if name == "input_ids" else 0) for name, values in right.items()}
+        last = {name: values[-1:, : int(mask[-1].sum())] for name, values in right.items()}
+        for side, feeds in (("alone", last), ("padded right", right), ("padded left", left)):
+            plain, optimized, quantized = (session.run(None, feeds)[0] for session in sessions)
+            if plain.ndim == 3:
+                kept = feeds["attention_mask"] == 1
+                plain, optimized, quantized = plain[kept], optimized[kept], quantized[kept]
+            error = float(np.abs(plain - optimized).max())
+            logits = "logits" in expected
+            close = float(1 - np.abs(plain - quantized).max() / np.abs(plain).max() if logits else cosines(plain, quantized).min())
+            text = f"optimised differs by {error:.1e}, quantised agrees to {close:.4f}"
+            report(f"{model.name}, {side}", error <= ERROR and close >= COSINE, text)
+
+
+def check_minilm(scratch: pathlib.Path) -> None:
+    cache = pathlib.Path(os.environ.get("OCTAVO_MODELS", "~/.cache/octavo/models")).expanduser()
+    source, goldens = cache / "all-MiniLM-L6-v2", SHARED / "goldens/embeddings"
+    for need in (source, goldens):
+        if not need.exists():
+            print(f"left out: {need} is absent")
+            if os.environ.get("CI"):
+                report("all-MiniLM-L6-v2", False, "absent")
+            return
+    import tokenizers
+
+    texts = json.loads((goldens / "texts.json").read_text())
+    wanted = load_file(goldens / "expected.safetensors")["all-MiniLM-L6-v2"]
+    folder = publish(source, scratch / "minilm")
+    modules = json.loads((folder / "modules.json").read_text())
+    assert [m["type"].split(".")[-1] for m in modules] == ["Transformer", "Pooling", "Normalize"], modules
+    pooling = json.loads((folder / modules[1]["path"] / "config.json").read_text())
+    assert pooling["pooling_mode_mean_tokens"], pooling
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(json.loads((folder / "sentence_bert_config.json").read_text())["max_seq_length"])
+    for name, limit in zip(NAMES, (0.999999, 0.999999, 0.97)):
+        session = open_session(folder / name)
+        names = [i.name for i in session.get_inputs()]
+        rows = []
+        for begin in range(0, len(texts), 8):
+            tokenizer.enable_padding()
+            batch = tokenizer.encode_batch(texts[begin : begin + 8])
+            fields = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+            feeds = {n: np.array([getattr(e, fields[n]) for e in batch], dtype=np.int64) for n in names}
+            kept = feeds["attention_mask"][..., None]
+            rows.append((session.run(None, feeds)[0] * kept).sum(1) / kept.sum(1))
+        values = cosines(np.concatenate(rows), wanted)
+        text = f"cosine {values.min():.6f} at least, {values.mean():.6f} on average"
+        report(f"all-MiniLM-L6-v2, {name}", bool(values.min() >= limit), text)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        (check_minilm if sys.argv[1:] == ["models"] else check_tiny)(pathlib.Path(folder))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
