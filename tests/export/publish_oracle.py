@@ -25,7 +25,8 @@ BINARY = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
 SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
 MODELS = ROOT / "tests/data/models"
 NAMES = ("onnx/model.onnx", "onnx/model_O2.onnx", "onnx/model_quantized.onnx")
-ERROR, COSINE = 1e-5, 0.97  # of the optimised file; of the quantised one on random weights, 1 - relative error for logits
+# Of the optimised file; of the quantised one on random weights: cosine of rows, 1 - relative error of logits.
+ERROR, COSINE, LOGITS = 1e-5, 0.97, 0.9
 
 failures = 0
 
@@ -85,7 +86,7 @@ def check_tiny(scratch: pathlib.Path) -> None:
             logits = "logits" in expected
             close = float(1 - np.abs(plain - quantized).max() / np.abs(plain).max() if logits else cosines(plain, quantized).min())
             text = f"optimised differs by {error:.1e}, quantised agrees to {close:.4f}"
-            report(f"{model.name}, {side}", error <= ERROR and close >= COSINE, text)
+            report(f"{model.name}, {side}", error <= ERROR and close >= (LOGITS if logits else COSINE), text)
 
 
 def check_minilm(scratch: pathlib.Path) -> None:
