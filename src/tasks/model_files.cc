@@ -113,7 +113,8 @@ ModelFiles find_model(const std::string& path) {
   }
   if (out.onnx && out.path == out.weights && !holds_settings(out.directory)) {
     // As in "onnx/model_O2.onnx": the small files lie a folder above.
-    const fs::path parent = fs::absolute(out.directory).lexically_normal().parent_path();
+    const fs::path parent =
+        fs::absolute(out.weights).lexically_normal().parent_path().parent_path();
     if (file_exists((parent / "config.json").string())) out.directory = parent.string();
   }
   out.sentence_transformers = formats::load_sentence_transformers(out.directory);

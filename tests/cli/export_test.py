@@ -143,6 +143,9 @@ class Written(unittest.TestCase):
             self.assertEqual([step["verb"] for step in as_json("inspect", file)["record"]["recipe"]], [verb])
         with open(os.path.join(out, "octavo.json")) as file:
             self.assertEqual(json.load(file)["recipe"][0]["verb"], "convert")
+        # What lies beside the folder is found from within it too.
+        inside = subprocess.run([BINARY, "inspect", "model_O2.onnx", "--json"], cwd=os.path.join(out, "onnx"), capture_output=True)
+        self.assertEqual(json.loads(inside.stdout)["embedding"]["pooling"], "mean")
         plain, optimized, quantized = (model["bytes"] for model in report["models"])
         self.assertLess(quantized, plain / 2)
         compared = as_json("compare", out, os.path.join(out, names[1]), os.path.join(out, names[2]), "--no-speed",
