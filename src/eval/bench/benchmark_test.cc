@@ -41,6 +41,8 @@ TEST(BenchmarkCases, ReadsLists) {
 
 TEST(BenchmarkCases, PrecisionsAreKnownAndDifferent) {
   EXPECT_EQ(parse_benchmark_precisions("int8"), std::vector<std::string>{"int8"});
+  EXPECT_EQ(parse_benchmark_precisions("auto"), std::vector<std::string>{"auto"});
+  EXPECT_THROW(parse_benchmark_precisions("auto,fp32"), Error) << "the two may be one";
   EXPECT_EQ(parse_benchmark_precisions("fp32,bf16,fp16,int8").size(), 4u);
   for (const char* list : {"", "int3", "fp32,", "fp32,fp32", "FP32"})
     EXPECT_NE(message_of(list, false).find("--precision"), std::string::npos) << list;
