@@ -80,8 +80,8 @@ class Embedder {
   /// The text of a named prompt; kInvalidArgument with the known names otherwise.
   std::string prompt(std::string_view name) const;
 
-  /// SHA-256 over every file that decides the result (weights, config, tokenizer, pooling), over the
-  /// options and over the build of octavo, as another one may round otherwise.
+  /// SHA-256 over every file that decides the result (weights, config, tokenizer, pooling), over
+  /// the options and over the build of octavo, as another one may round otherwise.
   std::string digest() const;
   std::string precision() const;  // "fp32", "int8": what "auto" came to
   /// "avx512+..." that the kernels use.
