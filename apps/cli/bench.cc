@@ -2,7 +2,6 @@
 // the machine could do.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "flags.h"
@@ -93,7 +92,7 @@ struct BenchCommand {
     options.every_peak = !report.empty();
     // As many as an interval takes, where one is to be shown.
     options.min_runs = min_runs.value_or(report.empty() ? 3 : 6);
-    check_folder();
+    check_report_folder(report);
     Progress progress(context.console);
     options.progress = [&](std::size_t done, std::size_t total) {
       progress.update("cases", done, 0, static_cast<double>(done) / static_cast<double>(total));
@@ -107,29 +106,13 @@ struct BenchCommand {
     if (!report.empty()) console.note("octavo: report written to " + report);
   }
 
-  // A run can take minutes: what cannot be written is said before.
-  void check_folder() const {
-    const std::filesystem::path folder = std::filesystem::path(report).parent_path();
-    std::error_code ignored;
-    if (report.empty() || folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
-    throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
-                                       .file = report,
-                                       .fix = "create it, or give --report another path"});
-  }
-
-  static std::string joined(const std::vector<std::string>& words) {
-    std::string out;
-    for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
-    return out;
-  }
-
   void print_json(const BenchmarkResult& result) {
     Json results = Json::array(), comparisons = Json::array();
     for (const BenchmarkFigure& figure : result.figures) results.push_back(to_json(figure));
     for (const auto& comparison : result.comparisons) comparisons.push_back(to_json(comparison));
     Json out = {{"results", results},
                 {"isa", result.isa},
-                {"precision", joined(result.precisions)},
+                {"precision", fmt::format("{}", fmt::join(result.precisions, ","))},
                 {"threads", result.threads},
                 {"min_time", result.min_seconds},
                 {"rounds", result.rounds},

@@ -103,7 +103,7 @@ struct CompareCommand {
     if (no_cache) options.cache_directory.clear();
     if (!no_speed) options.cases = parse_benchmark_cases(cases.empty() ? kDefaultCases : cases);
     read_texts();
-    check_folder();
+    check_report_folder(report);
     Progress progress(context.console);
     options.progress = [&](std::string_view what, std::size_t done, std::size_t total) {
       return progress.update(
@@ -163,16 +163,6 @@ struct CompareCommand {
       throw Error(ErrorCode::kInvalidArgument,
                   {.message = "there is no text to compare on", .file = texts});
     }
-  }
-
-  // A run can take minutes: what cannot be written is said before.
-  void check_folder() const {
-    const std::filesystem::path folder = std::filesystem::path(report).parent_path();
-    std::error_code ignored;
-    if (report.empty() || folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
-    throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
-                                       .file = report,
-                                       .fix = "create it, or give --report another path"});
   }
 
   void print_json(const ComparisonResult& result) {

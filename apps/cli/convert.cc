@@ -14,13 +14,6 @@
 namespace octavo::cli {
 namespace {
 
-Json values_json(const std::vector<ModelInput>& values) {
-  Json out = Json::array();
-  for (const ModelInput& value : values)
-    out.push_back({{"name", value.name}, {"dtype", value.dtype}, {"shape", value.shape}});
-  return out;
-}
-
 std::string values_text(const std::vector<ModelInput>& values) {
   std::string out;
   for (const ModelInput& value : values) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <initializer_list>
 
 #include "format.h"
@@ -164,6 +165,22 @@ std::string precision_text(const ModelSummary& summary) {
     return summary.precision + ", as the model's record asks";
   return fmt::format("{} (the model's record asks for {})", summary.precision,
                      summary.recorded_precision);
+}
+
+Json values_json(const std::vector<ModelInput>& values) {
+  Json out = Json::array();
+  for (const ModelInput& value : values)
+    out.push_back({{"name", value.name}, {"dtype", value.dtype}, {"shape", value.shape}});
+  return out;
+}
+
+void check_report_folder(const std::string& report) {
+  const std::filesystem::path folder = std::filesystem::path(report).parent_path();
+  std::error_code ignored;
+  if (report.empty() || folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
+  throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
+                                     .file = report,
+                                     .fix = "create it, or give --report another path"});
 }
 
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {

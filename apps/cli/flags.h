@@ -56,6 +56,13 @@ void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
 /// "int8, as the model's record asks", "fp32 (the model's record asks for int8)", "fp32".
 std::string precision_text(const ModelSummary& summary);
 
+/// Inputs or outputs of a model.
+Json values_json(const std::vector<ModelInput>& values);
+
+/// A run can take minutes: that a report has no folder to go to is said before. Error(kNotFound);
+/// no path is no report.
+void check_report_folder(const std::string& report);
+
 /// "3,450 tokens/s with avx2+avx512, 2 threads".
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "eval/bench/statistics.h"
+
 namespace octavo::eval {
 namespace {
 
@@ -50,11 +52,8 @@ VectorAgreement agreement(std::span<const std::string> texts, std::span<const fl
   if (cosines.empty()) return out;
   out.mean_cosine = 0;
   for (const double value : cosines) out.mean_cosine += value / static_cast<double>(cosines.size());
-  std::sort(cosines.begin(), cosines.end());
   for (const double share : kShares) {
-    const auto at =
-        static_cast<std::size_t>(std::ceil(share * static_cast<double>(cosines.size())) - 1);
-    out.quantiles.emplace_back(share, cosines[std::min(at, cosines.size() - 1)]);
+    out.quantiles.emplace_back(share, quantile(cosines, share));
   }
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "eval/report/axis.h"
 #include "eval/report/html_page.h"
+#include "eval/report/svg_parts.h"
 #include "eval/report/svg_plot.h"
 
 namespace octavo::eval {
@@ -15,18 +16,6 @@ namespace {
 constexpr double kWidth = 440, kLeft = 150, kRight = 58, kTop = 28, kRow = 20, kBar = 12;
 constexpr double kBottom = 40;
 constexpr std::size_t kLabel = 22;  // characters
-
-std::string text_at(double x, double y, const char* kind, std::string_view anchor,
-                    std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"{}\" text-anchor=\"{}\">{}</text>\n",
-                     x, y, kind, anchor, escape(text));
-}
-
-std::string line(double x1, double y1, double x2, double y2, const char* kind) {
-  return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", x1, y1, x2,
-      y2, kind);
-}
 
 /// Keeps the end, which tells layers apart: "...layer.11/output/dense". Cuts between characters.
 std::string shortened(const std::string& label) {

@@ -7,6 +7,7 @@
 
 #include "eval/report/axis.h"
 #include "eval/report/html_page.h"
+#include "eval/report/svg_parts.h"
 
 namespace octavo::eval {
 namespace {
@@ -21,18 +22,6 @@ constexpr std::size_t kFewPoints = 40;  // more of them get small marks, and bar
 bool drawable(const Plot& plot, const PlotPoint& p) {
   return std::isfinite(p.x) && std::isfinite(p.y) && (!plot.log_x || p.x > 0) &&
          (!plot.log_y || p.y > 0);
-}
-
-std::string text_at(double x, double y, const char* kind, std::string_view anchor,
-                    std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"{}\" text-anchor=\"{}\">{}</text>\n",
-                     x, y, kind, anchor, escape(text));
-}
-
-std::string line(double x1, double y1, double x2, double y2, const char* kind) {
-  return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", x1, y1, x2,
-      y2, kind);
 }
 
 std::vector<double> x_ticks(const Plot& plot, std::vector<double> xs, const Axis& axis) {
