@@ -65,48 +65,35 @@ void check_opset(std::int64_t opset) {
 ConvertResult convert_model(const std::string& model, const std::string& directory,
                             const ConvertOptions& options) {
   check_opset(options.opset);
-  const tasks::ModelFiles files = tasks::find_model(model);
-  const tasks::WriteModelOptions write{.directory = directory,
-                                       .file_name = options.file_name,
-                                       .force = options.force,
-                                       .external_data = options.external_data,
-                                       .cancelled = options.cancelled};
-  tasks::check_output(files, write);
-  const TensorStore store = tasks::make_store(write);
-  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
-  ir::Graph& graph = imported.graph;
+  tasks::ExportJob job(model, tasks::write_options(directory, options));
+  ir::Graph& graph = job.imported.graph;
   ConvertResult out;
-  out.family = imported.family;
+  out.family = job.imported.family;
   out.opset = options.opset;
-  out.source_bytes = tasks::size_of(imported.files);
+  out.source_bytes = job.source_bytes;
   std::map<std::string, std::string> recipe{{"opset", std::to_string(options.opset)}};
   if (options.external_data) recipe["external_data"] = "true";
   if (options.sentence_embedding || options.pooling || options.normalize) {
     out.pooling = tasks::add_sentence_embedding(
-        graph, files, {.pooling = options.pooling, .normalize = options.normalize});
+        graph, job.files, {.pooling = options.pooling, .normalize = options.normalize});
     recipe["sentence_embedding"] = "true";
     recipe["pooling"] = out.pooling;
     if (options.normalize) recipe["normalize"] = *options.normalize ? "true" : "false";
   }
-  tasks::number_as_checkpoints_do(files, graph);
-  tasks::stop_if_cancelled(write);
-  if (!files.onnx) {
+  tasks::number_as_checkpoints_do(job.files, graph);
+  tasks::stop_if_cancelled(job.write);
+  if (!job.files.onnx) {
     rename_axes(graph);
-    fold(graph, store);
+    fold(graph, job.store);
   }
   passes::expand_octavo(graph);
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
-  for (const formats::OnnxNode& node : onnx.graph.nodes)
-    ++out.ops[node.domain.empty() ? node.op_type : node.domain + "." + node.op_type];
+  out.ops = tasks::count_ops(onnx);
   out.inputs = describe(onnx.graph.inputs);
   out.outputs = describe(onnx.graph.outputs);
-  const tasks::ModelRecord record =
-      tasks::make_record(files, imported, {.verb = "convert", .options = std::move(recipe)});
-  imported = {};  // the exported model holds the weights
-  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
-  out.path = written.path;
-  out.files = written.files;
-  out.bytes = written.bytes;
+  const tasks::ModelRecord record = tasks::make_record(
+      job.files, job.imported, {.verb = "convert", .options = std::move(recipe)});
+  tasks::finish(job, std::move(onnx), record, out);
   return out;
 }
 

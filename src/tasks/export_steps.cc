@@ -3,6 +3,39 @@
 #include <filesystem>
 
 namespace octavo::tasks {
+namespace {
+
+std::string op_name(const std::string& op, const std::string& domain) {
+  return domain.empty() ? op : domain + "." + op;
+}
+
+ModelFiles checked_source(const std::string& model, const WriteModelOptions& write) {
+  ModelFiles files = find_model(model);
+  check_output(files, write);
+  return files;
+}
+
+}  // namespace
+
+ExportJob::ExportJob(const std::string& model, WriteModelOptions options)
+    : files(checked_source(model, options)),
+      write(std::move(options)),
+      store(make_store(write)),
+      imported(import_model(files, FileAccess::kMap, &store)),
+      source_bytes(size_of(imported.files)) {}
+
+std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
+  std::map<std::string, std::size_t> out;
+  for (const ir::NodeId id : graph.topological_order())
+    ++out[op_name(graph.node(id).op, graph.node(id).domain)];
+  return out;
+}
+
+std::map<std::string, std::size_t> count_ops(const formats::OnnxModel& model) {
+  std::map<std::string, std::size_t> out;
+  for (const formats::OnnxNode& node : model.graph.nodes) ++out[op_name(node.op_type, node.domain)];
+  return out;
+}
 
 void number_as_checkpoints_do(const ModelFiles& source, ir::Graph& graph) {
   if (source.onnx) return;

@@ -11,22 +11,6 @@
 #include "tasks/write_model.h"
 
 namespace octavo {
-namespace {
-
-std::string op_name(const std::string& op, const std::string& domain) {
-  return domain.empty() ? op : domain + "." + op;
-}
-
-std::map<std::string, std::size_t> count_ops(const ir::Graph& graph) {
-  std::map<std::string, std::size_t> out;
-  for (const ir::NodeId id : graph.topological_order()) {
-    ++out[op_name(graph.node(id).op, graph.node(id).domain)];
-  }
-  return out;
-}
-
-}  // namespace
-
 int parse_optimize_level(std::string_view name) {
   if (name == "0") return 0;
   if (name == "1" || name == "O1") return 1;
@@ -54,44 +38,29 @@ std::vector<std::string> optimize_pass_names() {
 
 OptimizeResult optimize_model(const std::string& model, const std::string& directory,
                               const OptimizeOptions& options) {
-  const tasks::ModelFiles files = tasks::find_model(model);
-  const tasks::WriteModelOptions write{.directory = directory,
-                                       .file_name = options.file_name,
-                                       .force = options.force,
-                                       .external_data = options.external_data,
-                                       .cancelled = options.cancelled};
-  tasks::check_output(files, write);
-  passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = nullptr};
+  tasks::ExportJob job(model, tasks::write_options(directory, options));
+  ir::Graph& graph = job.imported.graph;
+  passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = &job.store};
   pipeline.disabled.insert(options.disabled.begin(), options.disabled.end());
-
-  const TensorStore store = tasks::make_store(write);
-  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
-  pipeline.store = &store;
-  ir::Graph& graph = imported.graph;
   OptimizeResult out;
   out.opset = options.opset;
-  out.source_bytes = tasks::size_of(imported.files);
-  out.ops_before = count_ops(graph);
-  tasks::number_as_checkpoints_do(files, graph);
-  tasks::stop_if_cancelled(write);
+  out.source_bytes = job.source_bytes;
+  out.ops_before = tasks::count_ops(graph);
+  tasks::number_as_checkpoints_do(job.files, graph);
+  tasks::stop_if_cancelled(job.write);
   for (passes::PassReport& report : passes::optimize_graph(graph, pipeline)) {
     out.passes.push_back(
         {report.name, report.fired, report.seconds, std::move(report.near_misses)});
   }
   passes::expand_octavo(graph);
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
-  for (const formats::OnnxNode& node : onnx.graph.nodes) {
-    ++out.ops_after[op_name(node.op_type, node.domain)];
-  }
+  out.ops_after = tasks::count_ops(onnx);
   std::map<std::string, std::string> recipe{{"level", std::to_string(options.level)},
                                             {"opset", std::to_string(options.opset)}};
   if (!options.disabled.empty()) recipe["disable"] = tasks::joined(options.disabled);
-  const tasks::ModelRecord record =
-      tasks::make_record(files, imported, {.verb = "optimize", .options = std::move(recipe)});
-  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
-  out.path = written.path;
-  out.files = written.files;
-  out.bytes = written.bytes;
+  const tasks::ModelRecord record = tasks::make_record(
+      job.files, job.imported, {.verb = "optimize", .options = std::move(recipe)});
+  tasks::finish(job, std::move(onnx), record, out);
   return out;
 }
 

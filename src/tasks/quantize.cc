@@ -116,46 +116,36 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   check_quantize_options(options.scheme);
   QuantizeResult out;
   out.opset = opset_for(options);
-  const tasks::ModelFiles files = tasks::find_model(model);
-  const tasks::WriteModelOptions write{.directory = directory,
-                                       .file_name = options.file_name,
-                                       .force = options.force,
-                                       .external_data = options.external_data,
-                                       .cancelled = options.cancelled};
-  tasks::check_output(files, write);
-  const TensorStore store = tasks::make_store(write);
-  tasks::ImportedModel imported = tasks::import_model(files, FileAccess::kMap, &store);
-  ir::Graph& graph = imported.graph;
-  out.source_bytes = tasks::size_of(imported.files);
-  tasks::number_as_checkpoints_do(files, graph);
-  tasks::stop_if_cancelled(write);
+  tasks::ExportJob job(model, tasks::write_options(directory, options));
+  ir::Graph& graph = job.imported.graph;
+  out.source_bytes = job.source_bytes;
+  tasks::number_as_checkpoints_do(job.files, graph);
+  tasks::stop_if_cancelled(job.write);
   const OutputShapes shapes = shapes_of_outputs(graph);
   if (options.level > 0)
-    passes::optimize_graph(graph, {.level = options.level, .disabled = {}, .store = &store});
+    passes::optimize_graph(graph, {.level = options.level, .disabled = {}, .store = &job.store});
   passes::expand_octavo(graph);
   QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
   if (studies(options)) {
     const bool kept = !options.calibration.cache.empty();
-    tasks::QuantizeStudy study(files, options, kept ? formats::sha256_files(imported.files) : "");
-    quant::prepare(graph, scheme, &store);
+    tasks::QuantizeStudy study(job.files, options,
+                               kept ? formats::sha256_files(job.imported.files) : "");
+    quant::prepare(graph, scheme, &job.store);
     study.smooth(graph, out);
     study.calibrate(graph, out);
     study.rank(graph, out);
     study.meet_budget(graph, scheme, out);
     ranges = study.ranges();
   }
-  quant::QuantizeReport report = quant::quantize(graph, scheme, ranges, &store);
+  quant::QuantizeReport report = quant::quantize(graph, scheme, ranges, &job.store);
   restore_shapes(graph, shapes);
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
   out.written_nodes = onnx.graph.nodes.size();
-  const tasks::ModelRecord record = record_of(files, imported, options, out);
-  const tasks::WrittenModel written = tasks::write_model(std::move(onnx), files, record, write);
-  out.path = written.path;
-  out.files = written.files;
-  out.bytes = written.bytes;
+  const tasks::ModelRecord record = record_of(job.files, job.imported, options, out);
+  tasks::finish(job, std::move(onnx), record, out);
   return out;
 }
 
