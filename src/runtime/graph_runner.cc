@@ -31,6 +31,7 @@ GraphRunner::GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPoo
       pool_(std::move(pool)) {}
 
 const float* GraphRunner::packed(const Tensor& weight, const ir::Node& node) {
+  const std::scoped_lock lock(mutex_);
   auto& held = packed_[&node];
   if (held == nullptr) {
     const auto k = static_cast<std::size_t>(weight.dim(0)),
@@ -51,6 +52,7 @@ const IntegerMatrix* GraphRunner::integer_matrix(const ops::OpCall& call) {
       (matrix->dtype() != DType::kUint8 && matrix->dtype() != DType::kInt8)) {
     return nullptr;
   }
+  const std::scoped_lock lock(mutex_);
   auto& held = integers_[&call.node];
   if (held == nullptr) {
     held = std::make_unique<IntegerMatrix>(*matrix,
@@ -59,13 +61,14 @@ const IntegerMatrix* GraphRunner::integer_matrix(const ops::OpCall& call) {
   return held.get();
 }
 
-bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outputs) {
+bool GraphRunner::accelerate(const ops::OpCall& call, ThreadPool& pool,
+                             std::vector<Tensor>& outputs) {
   // Products and what works on rows: the rest is small.
-  if (run_rows(call, isa_, *pool_, outputs)) return true;
+  if (run_rows(call, isa_, pool, outputs)) return true;
   if (const IntegerMatrix* matrix = integer_matrix(call)) {
-    return multiply_integers(call, *matrix, *pool_, outputs);
+    return multiply_integers(call, *matrix, pool, outputs);
   }
-  if (multiply_stacks(call, kernel_, *pool_, outputs)) return true;
+  if (multiply_stacks(call, kernel_, pool, outputs)) return true;
   if (!call.node.is("MatMul") || call.inputs.size() != 2 || call.inputs[0] == nullptr ||
       call.inputs[1] == nullptr) {
     return false;
@@ -89,7 +92,7 @@ bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outpu
                                  .n = n,
                                  .k = k};
   const std::size_t panels = kernels::matmul_panels(kernel_, n);
-  pool_->parallel_for(
+  pool.parallel_for(
       panels, [&](std::size_t panel, int) { kernel_.run(args, 0, args.m, panel, panel + 1); });
   outputs.push_back(std::move(out));
   return true;
@@ -97,6 +100,11 @@ bool GraphRunner::accelerate(const ops::OpCall& call, std::vector<Tensor>& outpu
 
 std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds, const Tap& tap,
                                      const ops::Feeds& given) {
+  return run(feeds, *pool_, tap, given);
+}
+
+std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds, ThreadPool& pool,
+                                     const Tap& tap, const ops::Feeds& given) {
   ops::Feeds by_id = given;
   std::string known;
   for (const ir::ValueId input : graph_.inputs()) {
@@ -122,8 +130,8 @@ std::vector<Tensor> GraphRunner::run(const std::map<std::string, Tensor>& feeds,
   for (const auto& output : graph_.outputs()) wanted.push_back(output.value);
   ops::EvaluateOptions options;
   options.observe = tap;
-  options.accelerate = [this](const ops::OpCall& call, std::vector<Tensor>& outputs) {
-    return accelerate(call, outputs);
+  options.accelerate = [&](const ops::OpCall& call, std::vector<Tensor>& outputs) {
+    return accelerate(call, pool, outputs);
   };
   return ops::evaluate(graph_, by_id, wanted, options);
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,15 @@ class GraphRunner {
   std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, const Tap& tap = {},
                           const ops::Feeds& given = {});
 
+  /// The same on the threads of `pool`. Several threads may, each with a pool of its own, and get
+  /// the bits that one would.
+  std::vector<Tensor> run(const std::map<std::string, Tensor>& feeds, ThreadPool& pool,
+                          const Tap& tap = {}, const ops::Feeds& given = {});
+
   const ir::Graph& graph() const { return graph_; }
 
  private:
-  bool accelerate(const ops::OpCall& call, std::vector<Tensor>& outputs);
+  bool accelerate(const ops::OpCall& call, ThreadPool& pool, std::vector<Tensor>& outputs);
   const float* packed(const Tensor& weight, const ir::Node& node);
 
   const IntegerMatrix* integer_matrix(const ops::OpCall& call);
@@ -43,6 +49,7 @@ class GraphRunner {
   IsaMask isa_;
   const kernels::MatmulKernel& kernel_;
   std::shared_ptr<ThreadPool> pool_;
+  std::mutex mutex_;  // of what follows
   std::map<const ir::Node*, std::unique_ptr<Buffer>> packed_;
   std::map<const ir::Node*, std::unique_ptr<IntegerMatrix>> integers_;
 };

@@ -1,14 +1,20 @@
 #include "tasks/runner.h"
 
+#include <atomic>
+#include <exception>
 #include <filesystem>
 #include <limits>
+#include <mutex>
 
 #include "octavo/error.h"
 #include "passes/lift.h"
+#include "passes/position_limit.h"
 #include "tasks/model_record.h"
 
 namespace octavo::tasks {
 namespace {
+
+constexpr std::size_t kTogether = 512;  // tokens of a sequence that runs beside others
 
 IsaMask checked_isa(const RuntimeOptions& options) {
   constexpr int kMaxThreads = 1024;
@@ -101,8 +107,7 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
     facts_.files.push_back(std::filesystem::canonical(file).string());
   if (reference_) {
     note_ = "the file is run as it says, node by node";
-    graph_runner_ =
-        std::make_unique<runtime::GraphRunner>(simplified(std::move(imported.graph)), isa_, pool_);
+    run_unpacked(std::move(imported.graph));
     return;
   }
   // The graph as it was is for the case that no plan can be made; with it the weights would be held
@@ -128,13 +133,17 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
       original = import_model(model.files).graph;
       model.prepare(*original);
     }
-    graph_runner_ =
-        std::make_unique<runtime::GraphRunner>(simplified(std::move(*original)), isa_, pool_);
+    run_unpacked(std::move(*original));
   }
 }
 
+void Runner::run_unpacked(ir::Graph graph) {
+  graph_runner_ = std::make_unique<runtime::GraphRunner>(simplified(std::move(graph)), isa_, pool_);
+  position_limit_ = passes::position_limit(graph_runner_->graph());
+}
+
 std::size_t Runner::max_tokens() const {
-  return session_ == nullptr ? std::numeric_limits<std::size_t>::max()
+  return session_ == nullptr ? position_limit_.value_or(std::numeric_limits<std::size_t>::max())
                              : session_->plan().max_tokens();
 }
 
@@ -181,45 +190,72 @@ Runner::Rows Runner::rows_of_output(std::int32_t id) {
 }
 
 void Runner::run_alone(const plan::PackedBatch& batch, const Sink& sink) {
+  // Sequences of ordinary length are run at the same time, a thread each, which bounds what they
+  // hold; a longer one, whose scores take hundreds of megabytes, has all threads for itself.
+  std::vector<std::size_t> together, after;
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
-    const plan::PackedBatch one{
-        .ids = batch.ids.subspan(batch.begin(i), batch.length(i)),
-        .type_ids = batch.type_ids.empty()
-                        ? batch.type_ids
-                        : batch.type_ids.subspan(batch.begin(i), batch.length(i)),
-        .starts = batch.starts.subspan(i, 2)};
-    const auto length = static_cast<std::int64_t>(one.tokens());
-    std::map<std::string, Tensor> feeds;
-    for (const ir::ValueId input : graph_runner_->graph().inputs()) {
-      const std::string& name = graph_runner_->graph().value(input).name;
-      if (name == "input_ids") feeds.emplace(name, row_of(one.ids));
-      if (name == "attention_mask") {
-        const std::vector<std::int64_t> ones(one.tokens(), 1);
-        feeds.emplace(name, Tensor::from<std::int64_t>({1, length}, ones));
-      }
-      if (name == "token_type_ids") {
-        const std::vector<std::int32_t> zeros(one.type_ids.empty() ? one.tokens() : 0, 0);
-        feeds.emplace(name, row_of(one.type_ids.empty() ? std::span<const std::int32_t>(zeros)
-                                                        : one.type_ids));
-      }
-    }
-    std::vector<Tensor> tensors = graph_runner_->run(feeds);
-    std::vector<plan::Matrix> outputs;
-    for (Tensor& tensor : tensors) {
-      tensor = tensor.to_float32();
-      const Rows rows = rows_of(tensor, one.tokens());
-      if (expected_ && (rows.layout != expected_->layout || rows.width != expected_->width)) {
-        throw Error(ErrorCode::kUnsupported,
-                    {.message = "the shape of the model's output changes with its input",
-                     .expected = "rows of " + std::to_string(expected_->width),
-                     .found = shape_to_string(tensor.shape())});
-      }
-      const std::size_t width = rows.width;
-      outputs.push_back(
-          {tensor.mutable_data<float>().data(), width, tensor.elements() / width, width});
-    }
-    sink(i, one, outputs);
+    (batch.length(i) <= kTogether ? together : after).push_back(i);
   }
+  const auto workers = static_cast<std::size_t>(pool_->size());
+  if (workers == 1 || together.size() < workers) {
+    for (std::size_t i = 0; i < batch.sequences(); ++i) run_sequence(batch, i, *pool_, sink);
+    return;
+  }
+  std::mutex mutex;
+  std::exception_ptr failure;
+  std::atomic<std::size_t> failed = together.size();  // the first that did, as if one by one
+  pool_->parallel_for(together.size(), [&](std::size_t i, int) {
+    if (i > failed.load(std::memory_order_relaxed)) return;
+    try {
+      ThreadPool alone(1);
+      run_sequence(batch, together[i], alone, sink);
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      if (i < failed) failed = i, failure = std::current_exception();
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
+  for (const std::size_t i : after) run_sequence(batch, i, *pool_, sink);
+}
+
+void Runner::run_sequence(const plan::PackedBatch& batch, std::size_t i, ThreadPool& pool,
+                          const Sink& sink) {
+  const plan::PackedBatch one{
+      .ids = batch.ids.subspan(batch.begin(i), batch.length(i)),
+      .type_ids = batch.type_ids.empty() ? batch.type_ids
+                                         : batch.type_ids.subspan(batch.begin(i), batch.length(i)),
+      .starts = batch.starts.subspan(i, 2)};
+  const auto length = static_cast<std::int64_t>(one.tokens());
+  std::map<std::string, Tensor> feeds;
+  for (const ir::ValueId input : graph_runner_->graph().inputs()) {
+    const std::string& name = graph_runner_->graph().value(input).name;
+    if (name == "input_ids") feeds.emplace(name, row_of(one.ids));
+    if (name == "attention_mask") {
+      const std::vector<std::int64_t> ones(one.tokens(), 1);
+      feeds.emplace(name, Tensor::from<std::int64_t>({1, length}, ones));
+    }
+    if (name == "token_type_ids") {
+      const std::vector<std::int32_t> zeros(one.type_ids.empty() ? one.tokens() : 0, 0);
+      feeds.emplace(
+          name, row_of(one.type_ids.empty() ? std::span<const std::int32_t>(zeros) : one.type_ids));
+    }
+  }
+  std::vector<Tensor> tensors = graph_runner_->run(feeds, pool);
+  std::vector<plan::Matrix> outputs;
+  for (Tensor& tensor : tensors) {
+    tensor = tensor.to_float32();
+    const Rows rows = rows_of(tensor, one.tokens());
+    if (expected_ && (rows.layout != expected_->layout || rows.width != expected_->width)) {
+      throw Error(ErrorCode::kUnsupported,
+                  {.message = "the shape of the model's output changes with its input",
+                   .expected = "rows of " + std::to_string(expected_->width),
+                   .found = shape_to_string(tensor.shape())});
+    }
+    const std::size_t width = rows.width;
+    outputs.push_back(
+        {tensor.mutable_data<float>().data(), width, tensor.elements() / width, width});
+  }
+  sink(i, one, outputs);
 }
 
 }  // namespace octavo::tasks

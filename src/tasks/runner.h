@@ -64,8 +64,11 @@ class Runner {
 
  private:
   void build(const RunnerModel& model, PlanCache& cache);
+  void run_unpacked(ir::Graph graph);
   Rows rows_of(const Tensor& tensor, std::size_t tokens) const;
   void run_alone(const plan::PackedBatch& batch, const Sink& sink);
+  void run_sequence(const plan::PackedBatch& batch, std::size_t i, ThreadPool& pool,
+                    const Sink& sink);
 
   IsaMask isa_;
   plan::Precision precision_;
@@ -75,6 +78,7 @@ class Runner {
   std::string plan_source_;
   std::unique_ptr<runtime::Session> session_;
   std::unique_ptr<runtime::GraphRunner> graph_runner_;
+  std::optional<std::size_t> position_limit_;  // of graph_runner_
   std::string note_;
   std::optional<Rows> expected_;
 };

@@ -126,6 +126,34 @@ class Written(unittest.TestCase):
         plain = as_json("inspect", embedder())
         self.assertEqual((plain["precision"], plain["recorded_precision"]), ("fp32", None))
 
+    def test_texts_are_cut_at_the_position_table_however_a_file_runs(self):
+        for flags in (("--mode", "dynamic"), ("--mode", "dynamic", "--format", "QDQ"), ("--mode", "dynamic", "--level", "2")):
+            with self.subTest(flags):
+                out = path("cut" + "".join(flags))
+                as_json("quantize", embedder(), "-o", out, *flags)
+                shutil.copyfile(os.path.join(out, "model.onnx"), path("bare.onnx"))
+                shutil.copyfile(os.path.join(out, "tokenizer.json"), path("tokenizer.json"))
+                for run in ((), ("--reference",)):
+                    stats = as_json("embed", path("bare.onnx"), "--pooling", "cls", *run, "-o", path("cut.npy"), text="the water " * 200 + "\na day\n")
+                    self.assertEqual((stats["texts"], stats["truncated"]), (2, 1), run)
+                    done = octavo("embed", path("bare.onnx"), "--pooling", "cls", *run, "--max-length", "129", "-o", path("cut.npy"), text="a day\n")
+                    self.assertEqual(done.returncode, 2, done.err)
+                    self.assertIn("1 to 128", done.err)
+
+    def test_reference_gives_a_text_the_same_bits_in_any_company(self):
+        out = path("company")
+        as_json("quantize", embedder(), "-o", out, "--mode", "dynamic")
+        texts = ["the water", "a day", "the fire and the wind " * 7, "", "the sea", "x " * 90]
+
+        def vectors(lines, *flags):
+            octavo("embed", out, "--reference", "--pooling", "mean", *flags, "-o", path("v.npy"), text="".join(t + "\n" for t in lines))
+            with open(path("v.npy"), "rb") as file:
+                data = file.read()
+            return data[10 + int.from_bytes(data[8:10], "little"):]
+        together = vectors(texts, "--threads", "3")
+        self.assertEqual(together, vectors(texts, "--threads", "1"))
+        self.assertEqual(together, b"".join(vectors([text], "--threads", "2") for text in texts))
+
     def test_publish(self):
         out = path("published")
         report = as_json("convert", embedder(), "-o", out, "--publish")
