@@ -6,9 +6,31 @@
 #include "passes/pass.h"
 
 namespace octavo::passes {
+namespace {
+
+/// Leaves of the graph what looks rows of tables up by computed indices; false where nothing does.
+bool keep_lookups(ir::Graph& graph) {
+  std::vector<ir::Graph::Output> sums;
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    const Tensor* table = node.is("Gather") ? graph.constant(node.input(0)) : nullptr;
+    if (table == nullptr || table->rank() != 2 || graph.producer(node.input(1)) == nullptr) {
+      continue;
+    }
+    // Lifting asks that rows are read by sums.
+    const ir::ValueId rows = node.outputs[0];
+    sums.push_back({"rows", graph.emit("Add", {rows, rows})});
+  }
+  graph.set_outputs(sums);
+  graph.remove_dead();
+  return !sums.empty();
+}
+
+}  // namespace
 
 std::optional<std::size_t> position_limit(ir::Graph graph) {
   try {
+    if (!keep_lookups(graph)) return std::nullopt;
     PassContext context(graph);
     lift_positions(graph, context);
   } catch (const Error&) {

@@ -55,8 +55,7 @@ const IntegerMatrix* GraphRunner::integer_matrix(const ops::OpCall& call) {
   const std::scoped_lock lock(mutex_);
   auto& held = integers_[&call.node];
   if (held == nullptr) {
-    held = std::make_unique<IntegerMatrix>(*matrix,
-                                           kernels::choose_gemm(kernels::GemmType::kInt8, isa_));
+    held = std::make_unique<IntegerMatrix>(*matrix, isa_);
   }
   return held.get();
 }

@@ -1,7 +1,7 @@
 #include "runtime/integer_products.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstring>
 
 #include "runtime/row_operators.h"
@@ -12,6 +12,7 @@ namespace {
 // |sum of u8 * s8| over so many stays below 2^24, where float32 holds every integer.
 constexpr std::size_t kExact = 512;
 constexpr std::size_t kRows = 32, kGroups = 12;  // of one piece of work
+constexpr std::size_t kColumns = kGroups * kernels::kTileRows;
 
 /// An element of uint8 or int8 as a signed or unsigned byte.
 std::int32_t element(const Tensor& t, std::size_t i) {
@@ -29,8 +30,9 @@ bool one_number(const Tensor* t) {
 
 }  // namespace
 
-IntegerMatrix::IntegerMatrix(const Tensor& matrix, const kernels::GemmKernel& kernel)
-    : kernel_(kernel),
+IntegerMatrix::IntegerMatrix(const Tensor& matrix, IsaMask isa)
+    : kernel_(kernels::choose_gemm(kernels::GemmType::kInt8, isa)),
+      affine_(kernels::choose_affine(isa)),
       k_(static_cast<std::size_t>(matrix.dim(0))),
       n_(static_cast<std::size_t>(matrix.dim(1))),
       shift_(matrix.dtype() == DType::kUint8 ? 128 : 0),
@@ -57,9 +59,9 @@ IntegerMatrix::IntegerMatrix(const Tensor& matrix, const kernels::GemmKernel& ke
   }
 }
 
-std::vector<std::int32_t> IntegerMatrix::multiply(const Tensor& a, std::int32_t a_zero,
-                                                  const std::vector<std::int64_t>& b_zero,
-                                                  ThreadPool& pool) const {
+void IntegerMatrix::multiply(const Tensor& a, std::int32_t a_zero,
+                             const std::vector<std::int64_t>& b_zero, ThreadPool& pool,
+                             const Finish& finish) const {
   using kernels::GemmType;
   const std::size_t m = a.elements() / k_, groups = kernels::gemm_groups(n_);
   const std::size_t blocks = (m + kRows - 1) / kRows;
@@ -71,26 +73,15 @@ std::vector<std::int32_t> IntegerMatrix::multiply(const Tensor& a, std::int32_t 
     size += blocks * kRows * kernels::gemm_row_bytes(GemmType::kInt8, part.count);
   }
   Buffer rows(std::max<std::size_t>(size, 1));
-  std::vector<std::int32_t> row_sums(m, 0);
+  std::vector<std::uint32_t> row_sums(m, 0);
   const std::uint8_t flip = a.dtype() == DType::kInt8 ? 0x80 : 0;
   const auto* from = reinterpret_cast<const std::uint8_t*>(a.bytes());
   pool.parallel_for(blocks, [&](std::size_t block, int) {
     for (std::size_t i = block * kRows; i < std::min(m, (block + 1) * kRows); ++i) {
       for (std::size_t q = 0; q < parts_.size(); ++q) {
         const std::size_t bytes = kernels::gemm_row_bytes(GemmType::kInt8, parts_[q].count);
-        std::byte* to = rows.data() + starts[q] + kernels::gemm_row_offset(i, bytes);
-        const std::uint8_t* x = from + i * k_ + parts_[q].first;
-        std::int32_t sum = 0;
-        for (std::size_t p = 0; p < parts_[q].count; p += kernels::kTileBytes) {
-          const std::size_t width = std::min(kernels::kTileBytes, parts_[q].count - p);
-          std::uint8_t tile[kernels::kTileBytes] = {};
-          for (std::size_t t = 0; t < width; ++t) {
-            tile[t] = x[p + t] ^ flip;
-            sum += tile[t];
-          }
-          std::memcpy(to + p / kernels::kTileBytes * kernels::kTileSize, tile, sizeof tile);
-        }
-        row_sums[i] += sum;
+        row_sums[i] += affine_.tile(from + i * k_ + parts_[q].first, parts_[q].count, flip,
+                                    rows.data() + starts[q] + kernels::gemm_row_offset(i, bytes));
       }
     }
   });
@@ -103,52 +94,43 @@ std::vector<std::int32_t> IntegerMatrix::multiply(const Tensor& a, std::int32_t 
     right[j] = static_cast<std::uint32_t>(k_) * static_cast<std::uint32_t>(zero) * left[j] -
                static_cast<std::uint32_t>(zero) * static_cast<std::uint32_t>(column_sums_[j]);
   }
-  std::vector<std::int32_t> sums(m * n_);
-  std::vector<float> found(m * n_);
-  const std::vector<float> ones(std::max(blocks * kRows, groups * kernels::kTileRows), 1.0f);
-  const std::vector<std::int32_t> none(groups * kernels::kTileRows, 0);
+  std::array<float, kColumns> ones;
+  ones.fill(1.0f);
+  const std::array<std::int32_t, kColumns> none{};
   const std::size_t columns = (groups + kGroups - 1) / kGroups;
   pool.parallel_for(blocks * columns, [&](std::size_t work, int) {
+    alignas(64) float found[kRows * kColumns];
+    alignas(64) std::int32_t sums[kRows * kColumns];
     const std::size_t first_row = work / columns * kRows, last_row = std::min(m, first_row + kRows);
     const std::size_t first = work % columns * kGroups, last = std::min(groups, first + kGroups);
-    const std::size_t begin = first * kernels::kTileRows,
-                      end = std::min(n_, last * kernels::kTileRows);
+    const std::size_t begin = first * kernels::kTileRows;
+    const std::size_t width = std::min(n_, last * kernels::kTileRows) - begin;
     for (std::size_t q = 0; q < parts_.size(); ++q) {
-      const kernels::GemmArgs args{.a = rows.data() + starts[q],
-                                   .a_scale = ones.data(),
-                                   .b = parts_[q].packed->data(),
-                                   .b_scale = ones.data(),
-                                   .b_sum = none.data(),
-                                   .c = found.data(),
-                                   .ldc = n_,
-                                   .m = m,
-                                   .n = n_,
-                                   .k = parts_[q].count};
-      kernel_.run(args, first_row, last_row, first, last);
-      for (std::size_t i = first_row; i < last_row; ++i) {
-        const float* c = found.data() + i * n_;
-        std::int32_t* s = sums.data() + i * n_;
-        if (q == 0) {
-          for (std::size_t j = begin; j < end; ++j) s[j] = static_cast<std::int32_t>(c[j]);
-        } else {
-          for (std::size_t j = begin; j < end; ++j) {
-            s[j] = static_cast<std::int32_t>(
-                static_cast<std::uint32_t>(s[j]) +
-                static_cast<std::uint32_t>(static_cast<std::int32_t>(c[j])));
-          }
-        }
-      }
+      const std::size_t count = parts_[q].count,
+                        bytes = kernels::gemm_row_bytes(GemmType::kInt8, count),
+                        group = kernels::gemm_tiles(GemmType::kInt8, count) * kernels::kTileSize;
+      kernel_.run({.a = rows.data() + starts[q] + kernels::gemm_row_offset(first_row, bytes),
+                   .a_scale = ones.data(),
+                   .b = parts_[q].packed->data() + first * group,
+                   .b_scale = ones.data(),
+                   .b_sum = none.data(),
+                   .c = found,
+                   .ldc = width,
+                   .m = last_row - first_row,
+                   .n = width,
+                   .k = count},
+                  0, last_row - first_row, 0, last - first);
+      affine_.collect(found, (last_row - first_row) * width, q != 0, sums);
     }
     for (std::size_t i = first_row; i < last_row; ++i) {
-      std::int32_t* s = sums.data() + i * n_;
-      const auto row = static_cast<std::uint32_t>(row_sums[i]);
-      for (std::size_t j = begin; j < end; ++j) {
-        s[j] =
-            static_cast<std::int32_t>(static_cast<std::uint32_t>(s[j]) + right[j] - row * left[j]);
-      }
+      finish(i, begin,
+             {.sums = sums + (i - first_row) * width,
+              .right = right.data() + begin,
+              .left = left.data() + begin,
+              .row = row_sums[i],
+              .count = width});
     }
   });
-  return sums;
 }
 
 bool is_integer_product(const ir::Node& node, std::size_t& weight) {
@@ -169,7 +151,8 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
   const Tensor *bias = nullptr, *weight = call.optional(linear ? 3 : 1);
   std::vector<Tensor> quantized;
   if (dynamic) {
-    if (call.optional(0) == nullptr || !quantize_rows(*call.optional(0), pool, quantized)) {
+    if (call.optional(0) == nullptr ||
+        !quantize_rows(*call.optional(0), b.affine(), pool, quantized)) {
       return false;
     }
     a = quantized[0], a_scale = &quantized[1], a_zero = &quantized[2];
@@ -211,31 +194,35 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
   if (linear && (!one_number(y_scale) || !bytes(y_zero) || y_zero->elements() != 1)) return false;
 
   const auto zero = a_zero == nullptr ? 0 : static_cast<std::int32_t>(a_zero->to_int64s()[0]);
-  const std::vector<std::int32_t> sums = b.multiply(a, zero, zeros, pool);
+  const kernels::AffineKernel& affine = b.affine();
   Shape shape = a.shape();
   shape.back() = static_cast<std::int64_t>(n);
   if (integer) {
-    outputs.push_back(Tensor::from<std::int32_t>(std::move(shape), sums));
+    Tensor out(DType::kInt32, std::move(shape));
+    std::int32_t* to = out.mutable_data<std::int32_t>().data();
+    b.multiply(a, zero, zeros, pool,
+               [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
+                 affine.correct(sums, to + i * n + j);
+               });
+    outputs.push_back(std::move(out));
     return true;
   }
   const float left = a_scale->data<float>()[0];
   const auto by = b_scale->data<float>();
   if (linear) {
     Tensor out(y_zero->dtype(), std::move(shape));
-    const bool is_signed = y_zero->dtype() == DType::kInt8;
-    const double low = is_signed ? -128 : 0, high = is_signed ? 127 : 255;
-    const auto add = static_cast<double>(y_zero->to_int64s()[0]);
+    const kernels::Steps steps{.zero = element(*y_zero, 0),
+                               .is_signed = y_zero->dtype() == DType::kInt8};
     std::vector<double> factors(n);
     for (std::size_t j = 0; j < n; ++j) {
       factors[j] =
           double{left} * double{by[by.size() == 1 ? 0 : j]} / double{y_scale->data<float>()[0]};
     }
     auto* to = reinterpret_cast<std::uint8_t*>(out.mutable_bytes());
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      const double value = std::nearbyint(sums[i] * factors[i % n]) + add;
-      const double cut = value != value ? 0 : std::clamp(value, low, high);
-      to[i] = static_cast<std::uint8_t>(static_cast<int>(cut));
-    }
+    b.multiply(a, zero, zeros, pool,
+               [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
+                 affine.requantize(sums, factors.data() + j, steps, to + i * n + j);
+               });
     outputs.push_back(std::move(out));
     return true;
   }
@@ -244,14 +231,10 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
   if (bias != nullptr) std::copy_n(bias->data<float>().data(), n, added.data());
   Tensor out(DType::kFloat32, std::move(shape));
   float* to = out.mutable_data<float>().data();
-  pool.parallel_for((sums.size() / n + kRows - 1) / kRows, [&](std::size_t block, int) {
-    const std::size_t end = std::min(sums.size(), (block + 1) * kRows * n);
-    for (std::size_t i = block * kRows * n; i < end; i += n) {
-      for (std::size_t j = 0; j < n; ++j) {
-        to[i + j] = static_cast<float>(sums[i + j]) * factors[j] + added[j];
-      }
-    }
-  });
+  b.multiply(a, zero, zeros, pool,
+             [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
+               affine.widen(sums, factors.data() + j, added.data() + j, to + i * n + j);
+             });
   outputs.push_back(std::move(out));
   return true;
 }

@@ -56,8 +56,7 @@ class Products : public testing::TestWithParam<std::tuple<DType, DType, int>> {
     for (const IsaMask isa : {IsaMask{0}, detect_isa()}) {
       std::size_t weight = 0;
       ASSERT_TRUE(is_integer_product(what, weight));
-      const IntegerMatrix matrix(*inputs[weight],
-                                 kernels::choose_gemm(kernels::GemmType::kInt8, isa));
+      const IntegerMatrix matrix(*inputs[weight], isa);
       std::vector<Tensor> got;
       ASSERT_TRUE(multiply_integers(call, matrix, pool, got));
       EXPECT_TRUE(identical(got.front(), wanted)) << what.op << " on " << isa_name(isa);
@@ -87,7 +86,7 @@ TEST(Products, OtherOperandsAreForTheReference) {
   ThreadPool pool(1);
   const Tensor b = bytes({8, 5}, DType::kInt8, 1), a = bytes({2, 7}, DType::kUint8, 2);
   const Tensor fits = bytes({2, 8}, DType::kUint8, 3), rows = bytes({2}, DType::kUint8, 4);
-  const IntegerMatrix matrix(b, kernels::choose_gemm(kernels::GemmType::kInt8, detect_isa()));
+  const IntegerMatrix matrix(b, detect_isa());
   std::vector<Tensor> out;
   const ir::Node what = node("MatMulInteger");
   const std::vector<const Tensor*> short_rows{&a, &b}, zeros{&fits, &b, &rows}, none{nullptr, &b};
@@ -112,6 +111,79 @@ TEST(RowOperators, AreNearTheReference) {
     for (std::size_t i = 0; i < wanted.elements(); ++i) {
       ASSERT_NEAR(got.front().data<float>()[i], wanted.data<float>()[i], 5e-6f) << what.op;
     }
+  }
+}
+
+void expect_same_rows(const ir::Node& what, const std::vector<const Tensor*>& inputs) {
+  ThreadPool pool(2);
+  const Tensor wanted = reference({what, inputs}).front();
+  for (const IsaMask isa : {IsaMask{0}, detect_isa()}) {
+    std::vector<Tensor> got;
+    ASSERT_TRUE(run_rows({what, inputs}, isa, pool, got)) << what.op;
+    EXPECT_TRUE(identical(got.front(), wanted)) << what.op << " on " << isa_name(isa);
+  }
+}
+
+TEST(RowOperators, RoundAndWidenAsTheReference) {
+  Tensor x = floats({3, 17, 541}, 1, 4);
+  const float specials[] = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.45f, -0.45f, -0.0f};
+  std::copy(std::begin(specials), std::end(specials), x.mutable_data<float>().begin() + 5);
+  const Tensor scale = Tensor::scalar(0.03f), row_scale = Tensor::from<float>({1}, {{0.9f}});
+  for (const DType dtype : {DType::kUint8, DType::kInt8}) {
+    const Tensor zero = bytes({}, dtype, 2), steps = bytes({9, 1, 1033}, dtype, 3);
+    for (const Tensor* by : {&scale, &row_scale}) {
+      const Tensor at = zero.reshaped(by->shape());
+      expect_same_rows(node("QuantizeLinear"), {&x, by, &at});
+      expect_same_rows(node("QuantizeLinear"), {&x, by});
+      expect_same_rows(node("DequantizeLinear"), {&steps, by, &at});
+      expect_same_rows(node("DequantizeLinear"), {&steps, by});
+    }
+  }
+}
+
+TEST(RowOperators, OtherScalesAreForTheReference) {
+  ThreadPool pool(1);
+  const Tensor x = floats({4, 6}, 1), rows = floats({4}, 2), one = Tensor::scalar(0.1f);
+  const Tensor wide(DType::kInt16, {}), codes(DType::kInt32, {4, 6});
+  std::vector<Tensor> out;
+  ir::Node by_axis = node("QuantizeLinear"), typed = by_axis;
+  by_axis.attributes.set("axis", std::int64_t{0});
+  typed.attributes.set("output_dtype", std::int64_t{3});
+  const ir::Node back = node("DequantizeLinear");
+  const std::vector<const Tensor*> axis{&x, &rows}, plain{&x, &one}, words{&x, &one, &wide},
+      ints{&codes, &one};
+  EXPECT_FALSE(run_rows({by_axis, axis}, detect_isa(), pool, out));
+  EXPECT_FALSE(run_rows({typed, plain}, detect_isa(), pool, out));
+  EXPECT_FALSE(run_rows({node("QuantizeLinear"), words}, detect_isa(), pool, out));
+  EXPECT_FALSE(run_rows({back, ints}, detect_isa(), pool, out));
+}
+
+TEST(RowOperators, ArithmeticHasTheBitsOfTheReference) {
+  const Tensor x = floats({2, 3, 40, 129}, 1), y = floats({2, 3, 40, 129}, 2);
+  const Tensor row = floats({129}, 3), plane = floats({1, 3, 40, 129}, 4).reshaped({3, 40, 129});
+  const Tensor led = row.reshaped({1, 1, 1, 129}), number = Tensor::scalar(0.3f);
+  const Tensor one = number.reshaped({1, 1}), small = floats({7}, 5), many = floats({70000}, 6);
+  for (const char* op : {"Add", "Sub", "Mul", "Div"}) {
+    for (const Tensor* other : {&y, &row, &plane, &led, &number, &one}) {
+      expect_same_rows(node(op), {&x, other});
+      expect_same_rows(node(op), {other, &x});
+    }
+    expect_same_rows(node(op), {&small, &small});
+    expect_same_rows(node(op), {&small, &number});
+    expect_same_rows(node(op), {&many, &number});
+    expect_same_rows(node(op), {&number, &number});
+  }
+}
+
+TEST(RowOperators, OtherShapesAreForTheReference) {
+  ThreadPool pool(1);
+  const Tensor x = floats({2, 3, 4}, 1), column = floats({3, 1}, 2), batch = floats({2, 1, 4}, 3);
+  const Tensor led = floats({1, 1, 1, 4}, 4), ints(DType::kInt64, {4});
+  std::vector<Tensor> out;
+  for (const Tensor* other : {&column, &batch, &led, &ints}) {
+    const std::vector<const Tensor*> pair{&x, other}, turned{other, &x};
+    EXPECT_FALSE(run_rows({node("Add"), pair}, detect_isa(), pool, out));
+    EXPECT_FALSE(run_rows({node("Add"), turned}, detect_isa(), pool, out));
   }
 }
 
