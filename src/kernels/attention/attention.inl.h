@@ -79,7 +79,7 @@ inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::
     for_each_block(rows, [&](std::size_t r, std::size_t take) {
       block_function(take)(query + r * s.query_stride, s.query_stride, packed_k + key * size, 0,
                            size, scores + r * s.score_stride + (key - key_begin), s.score_stride,
-                           query);
+                           {.fetch = query});
     });
   }
 
@@ -101,7 +101,7 @@ inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::
     const float* b = packed_v + column * tokens + key_begin * kPanel;
     for_each_block(rows, [&](std::size_t r, std::size_t take) {
       block_function(take)(scores + r * s.score_stride, s.score_stride, b, 0, keys, tile, kPanel,
-                           b);
+                           {.fetch = b});
       for (std::size_t t = 0; t < take; ++t) {
         const Vec factor = set(inverse[r + t]);
         float* out = args.out + (first + r + t) * args.ld_out + column;

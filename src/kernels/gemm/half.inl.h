@@ -67,10 +67,10 @@ OCTAVO_INLINE void gemm_half_slab(const GemmArgs& args, std::size_t first_row, s
       for (std::size_t panel = 0; panel < panels; ++panel, to += kPanel) {
         const float* b = wide_b + panel * kPanel * depth;
         if (first == 0) {
-          block_function(take)(wide_a, depth, b, 0, depth, to, kHalfColumns, b);
+          block_function(take)(wide_a, depth, b, 0, depth, to, kHalfColumns, {.fetch = b});
           continue;
         }
-        block_function(take)(wide_a, depth, b, 0, depth, part, kPanel, b);
+        block_function(take)(wide_a, depth, b, 0, depth, part, kPanel, {.fetch = b});
         for (std::size_t r = 0; r < take; ++r) {
           for (std::size_t v = 0; v < kPanel; v += kWidth) {
             float* sum = to + r * kHalfColumns + v;

@@ -31,32 +31,50 @@ OCTAVO_INLINE void multiply_step(Vec (&acc)[kRows][2 * kPanels], const float* a,
   }
 }
 
-constexpr std::size_t kPrefetchStep = 2;  // steps along K for each line fetched ahead
+constexpr std::size_t kFetchStep = 2;    // steps along K for the lines fetched at a time
+constexpr std::size_t kLineFloats = 16;  // of a cache line
+
+// What a block does beside its own sums.
+struct Beside {
+  const float* fetch;  // lines from here on are brought into the second-level cache
+  bool more = false;   // the sums go on from those in `out`
+};
 
 // A: kRows rows at stride lda. B: panels of [k, kPanel], panel_stride floats apart. Out: element
-// (r, j) of panel q at out[r * ld_out + q * kPanel + j]. On the way k / kPrefetchStep cache lines
-// from `ahead` on are brought into the second-level cache.
-template <std::size_t kRows, std::size_t kPanels>
+// (r, j) of panel q at out[r * ld_out + q * kPanel + j]. kLines lines are fetched every kFetchStep
+// steps.
+template <std::size_t kRows, std::size_t kPanels, std::size_t kLines = 1>
 __attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, const float* b,
                                               std::size_t panel_stride, std::size_t k, float* out,
-                                              std::size_t ld_out, const float* ahead) {
+                                              std::size_t ld_out, Beside beside) {
   constexpr std::size_t kVecs = 2 * kPanels;
   Vec acc[kRows][kVecs];
+  if (beside.more) {
 #pragma GCC unroll 16
-  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
-    for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = set(0.0f);
+      for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = load(out + r * ld_out + v * kWidth);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = set(0.0f);
+    }
   }
+  const float* fetch = beside.fetch;
   std::size_t p = 0;
-  for (; p + kPrefetchStep <= k; p += kPrefetchStep) {
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += 16;
+  for (; p + kFetchStep <= k; p += kFetchStep) {
+#pragma GCC unroll 2
+    for (std::size_t line = 0; line < kLines; ++line, fetch += kLineFloats) {
+      __builtin_prefetch(fetch, 0, 2);
+    }
 #pragma GCC unroll 16
-    for (std::size_t step = 0; step < kPrefetchStep; ++step) {
+    for (std::size_t step = 0; step < kFetchStep; ++step) {
       multiply_step<kRows, kPanels>(acc, a + step, lda, b + step * kPanel, panel_stride);
     }
-    a += kPrefetchStep;
-    b += kPrefetchStep * kPanel;
+    a += kFetchStep;
+    b += kFetchStep * kPanel;
   }
   for (; p < k; ++p, ++a, b += kPanel) {
     multiply_step<kRows, kPanels>(acc, a, lda, b, panel_stride);
@@ -69,26 +87,27 @@ __attribute__((noinline)) void multiply_block(const float* a, std::size_t lda, c
 }
 
 using BlockFunction = void (*)(const float*, std::size_t, const float*, std::size_t, std::size_t,
-                               float*, std::size_t, const float*);
+                               float*, std::size_t, Beside);
 
 // One panel, 1 to kBlockRows rows.
+template <std::size_t kLines = 1>
 OCTAVO_INLINE BlockFunction block_function(std::size_t rows) {
   static constexpr BlockFunction kFunctions[] = {
     nullptr,
-    multiply_block<1, 1>,
-    multiply_block<2, 1>,
-    multiply_block<3, 1>,
-    multiply_block<4, 1>,
+    multiply_block<1, 1, kLines>,
+    multiply_block<2, 1, kLines>,
+    multiply_block<3, 1, kLines>,
+    multiply_block<4, 1, kLines>,
 #if !defined(OCTAVO_VEC_PORTABLE)
-    multiply_block<5, 1>,
-    multiply_block<6, 1>,
+    multiply_block<5, 1, kLines>,
+    multiply_block<6, 1, kLines>,
 #if !defined(OCTAVO_VEC_AVX2)
-    multiply_block<7, 1>,
-    multiply_block<8, 1>,
-    multiply_block<9, 1>,
-    multiply_block<10, 1>,
-    multiply_block<11, 1>,
-    multiply_block<12, 1>,
+    multiply_block<7, 1, kLines>,
+    multiply_block<8, 1, kLines>,
+    multiply_block<9, 1, kLines>,
+    multiply_block<10, 1, kLines>,
+    multiply_block<11, 1, kLines>,
+    multiply_block<12, 1, kLines>,
 #endif
 #endif
   };

@@ -10,6 +10,13 @@ namespace {
 
 // Floats of A that stay in the second-level cache while all panels of B pass by.
 constexpr std::size_t kChunkFloats = std::size_t{1} << 18;
+constexpr std::size_t kChunkRows = 144;
+static_assert(kChunkRows % kBlockRows == 0);
+// With few blocks of rows memory is the limit: parts that stay in the first-level cache, and an
+// even stream of lines from memory.
+constexpr std::size_t kFewBlocks = 2, kFewPartBytes = std::size_t{16} << 10;
+constexpr std::size_t kAheadFloats = std::size_t{8} << 10;
+constexpr std::size_t kPartBytes = std::size_t{128} << 10;
 
 template <Activation kActivation>
 OCTAVO_INLINE void finish(const MatmulArgs& args, const float* tile, std::size_t ld_tile,
@@ -58,32 +65,47 @@ OCTAVO_INLINE void matmul_thin(const MatmulArgs& args, std::size_t row, std::siz
   std::size_t panel = first_panel;
   for (; panel + kPanels <= last_panel; panel += kPanels) {
     const float* b = args.packed_b + panel * panel_floats;
-    multiply_block<kRows, kPanels>(a, args.lda, b, panel_floats, args.k, tile, kPanels * kPanel, b);
+    multiply_block<kRows, kPanels>(a, args.lda, b, panel_floats, args.k, tile, kPanels * kPanel,
+                                   {.fetch = b});
     finish_block(args, tile, kPanels * kPanel, row, kRows, panel * kPanel);
   }
   for (; panel < last_panel; ++panel) {
     const float* b = args.packed_b + panel * panel_floats;
-    multiply_block<kRows, 1>(a, args.lda, b, 0, args.k, tile, kPanel, b);
+    multiply_block<kRows, 1>(a, args.lda, b, 0, args.k, tile, kPanel, {.fetch = b});
     finish_block(args, tile, kPanel, row, kRows, panel * kPanel);
   }
 }
 
+// At most kChunkRows rows. A part of a panel stays in cache while all of them pass by; what comes
+// later is fetched on the way, every block its share.
 OCTAVO_INLINE void matmul_chunk(const MatmulArgs& args, std::size_t first_row, std::size_t rows,
                                 std::size_t first_panel, std::size_t last_panel) {
-  alignas(64) float tile[kBlockRows * kPanel];
-  const std::size_t panel_floats = kPanel * args.k;
+  const bool few = rows <= kFewBlocks * kBlockRows;
+  const std::size_t most_steps = (few ? kFewPartBytes : kPartBytes) / (kPanel * sizeof(float));
+  const std::size_t parts = (args.k + most_steps - 1) / most_steps + (args.k == 0);
+  const std::size_t part = round_up((args.k + parts - 1) / parts, kFetchStep);
+  alignas(64) float sums[kChunkRows * kPanel];
+  const float* end = args.packed_b + last_panel * kPanel * args.k;
   for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
-    const float* b = args.packed_b + panel * panel_floats;
-    // The next panel is fetched while this one is used.
-    const float* ahead = panel + 1 < last_panel ? b + panel_floats : b;
-    const float* end = ahead + panel_floats;
-    for_each_block(rows, [&](std::size_t r, std::size_t take) {
-      const std::size_t row = first_row + r;
-      block_function(take)(args.a + row * args.lda, args.lda, b, 0, args.k, tile, kPanel, ahead);
-      ahead += args.k / kPrefetchStep * 16;
-      if (ahead >= end) ahead = b;
-      finish_block(args, tile, kPanel, row, take, panel * kPanel);
-    });
+    std::size_t first = 0;
+    do {
+      const std::size_t steps = args.k - first < part ? args.k - first : part;
+      const float* b = args.packed_b + (panel * args.k + first) * kPanel;
+      std::size_t ahead = few ? kAheadFloats : steps * kPanel;
+      const std::size_t ahead_end = ahead + steps * kPanel;
+      const std::size_t share = steps / kFetchStep * kLineFloats * (few ? 2 : 1);
+      for_each_block(rows, [&](std::size_t r, std::size_t take) {
+        const std::size_t row = first_row + r;
+        float* to = parts == 1 ? sums : sums + r * kPanel;
+        const bool fetch = ahead < ahead_end && ahead < static_cast<std::size_t>(end - b);
+        const BlockFunction block = few ? block_function<2>(take) : block_function<1>(take);
+        block(args.a + row * args.lda + first, args.lda, b, 0, steps, to, kPanel,
+              {.fetch = fetch ? b + ahead : b, .more = first != 0});
+        ahead += share;
+        if (first + steps == args.k) finish_block(args, to, kPanel, row, take, panel * kPanel);
+      });
+      first += steps;
+    } while (first < args.k);
   }
 }
 
@@ -91,7 +113,8 @@ OCTAVO_INLINE void matmul(const MatmulArgs& args, std::size_t first_row, std::si
                           std::size_t first_panel, std::size_t last_panel) {
   if (last_row == first_row + 1) return matmul_thin<1, 4>(args, first_row, first_panel, last_panel);
   if (last_row == first_row + 2) return matmul_thin<2, 2>(args, first_row, first_panel, last_panel);
-  const std::size_t fit = kChunkFloats / (args.k + 1) + 1;
+  const std::size_t in_cache = kChunkFloats / (args.k + 1) + 1;
+  const std::size_t fit = in_cache < kChunkRows ? in_cache : kChunkRows;
   std::size_t chunks = (last_row - first_row + fit - 1) / fit;
   for (std::size_t row = first_row; row < last_row; --chunks) {
     const std::size_t rows = round_up((last_row - row + chunks - 1) / chunks, kBlockRows);

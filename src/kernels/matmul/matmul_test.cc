@@ -150,6 +150,9 @@ TEST(Matmul, LargeDepthAndManyRows) {
   each([](const MatmulKernel& kernel) {
     check(kernel, {.m = 3, .n = 33, .k = 4096, .bias = true});
     check(kernel, {.m = 203, .n = 40, .k = 100, .extra = 1, .residual = true});
+    check(kernel, {.m = 20, .n = 70, .k = 1031, .bias = true});
+    check(kernel, {.m = 5, .n = 33, .k = 4611, .bias = true});
+    check(kernel, {.m = 50, .n = 40, .k = 4611, .bias = true, .residual = true});
   });
 }
 
@@ -157,9 +160,8 @@ TEST(Matmul, NothingToSumGivesTheBias) {
   each([](const MatmulKernel& kernel) { check(kernel, {.m = 3, .n = 9, .k = 0, .bias = true}); });
 }
 
-TEST(Matmul, SameBitsAloneInABatchAndInAnySplit) {
-  each([](const MatmulKernel& kernel) {
-    constexpr std::size_t m = 211, n = 101, k = 77;
+void same_bits_in_any_split(std::size_t m, std::size_t n, std::size_t k) {
+  each([&](const MatmulKernel& kernel) {
     const std::vector<float> a = random_floats(m * k, 1), b = random_floats(k * n, 2);
     const std::vector<float> bias = random_floats(n, 3);
     const std::size_t panels = matmul_panels(kernel, n);
@@ -210,6 +212,11 @@ TEST(Matmul, SameBitsAloneInABatchAndInAnySplit) {
       }
     }
   });
+}
+
+TEST(Matmul, SameBitsAloneInABatchAndInAnySplit) {
+  same_bits_in_any_split(211, 101, 77);
+  same_bits_in_any_split(57, 37, 4611);  // several parts along k
 }
 
 TEST(Matmul, SameBitsOnEveryInstructionSetWithFma) {
