@@ -68,6 +68,11 @@ Json to_json(const ModelComparison& model) {
               {"datasets", datasets},
               {"speed", speed}};
   if (model.vectors.texts > 0) out["embeddings"] = to_json(model.vectors);
+  if (!model.sensitivity.empty()) {
+    Json layers = Json::array();
+    for (const LayerSensitivity& layer : model.sensitivity) layers.push_back(layer_json(layer));
+    out["sensitivity"] = {{"metric", model.sensitivity_metric}, {"layers", std::move(layers)}};
+  }
   return out;
 }
 

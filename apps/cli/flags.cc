@@ -167,6 +167,15 @@ std::string precision_text(const ModelSummary& summary) {
                      summary.recorded_precision);
 }
 
+Json layer_json(const LayerSensitivity& layer) {
+  Json out = {{"node", layer.node},
+              {"place", layer.place},
+              {"cosine", layer.cosine},
+              {"sqnr_db", layer.sqnr_db}};
+  if (layer.score_loss) out["score_loss"] = *layer.score_loss;
+  return out;
+}
+
 Json values_json(const std::vector<ModelInput>& values) {
   Json out = Json::array();
   for (const ModelInput& value : values)

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "octavo/embedder.h"
 #include "octavo/model.h"
+#include "octavo/quantize.h"
 #include "octavo/runtime_options.h"
 #include "octavo/text_input.h"
 
@@ -55,6 +56,9 @@ void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
 
 /// "int8, as the model's record asks", "fp32 (the model's record asks for int8)", "fp32".
 std::string precision_text(const ModelSummary& summary);
+
+/// A row of a table of layers.
+Json layer_json(const LayerSensitivity& layer);
 
 /// Inputs or outputs of a model.
 Json values_json(const std::vector<ModelInput>& values);

@@ -77,6 +77,14 @@ std::string record_text(const Json& record) {
   }
   for (const auto& [name, value] : record.at("measured").items())
     out += fmt::format("  measured {}: {}\n", name, value.get<double>());
+  if (record.contains("sensitivity")) {
+    const Json& layers = record.at("sensitivity").at("layers");
+    out += fmt::format(
+        "  measured what {} products cost alone, the worst {} ({:.1f} dB): --json, "
+        "octavo compare --report\n",
+        layers.size(), layers.at(0).at("node").get<std::string>(),
+        layers.at(0).at("sqnr_db").get<double>());
+  }
   return out;
 }
 

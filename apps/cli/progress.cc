@@ -9,6 +9,11 @@
 #include "interrupt.h"
 
 namespace octavo::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{200};
+
+}  // namespace
 
 Progress::Progress(Console& console) : console_(console), start_(Clock::now()), last_(start_) {}
 
@@ -24,7 +29,7 @@ bool Progress::update(std::string_view what, std::size_t done, std::size_t token
     start_fraction_ = std::max(fraction, 0.0);
     start_done_ = done;
     start_tokens_ = tokens;
-  } else if (now - last_ < std::chrono::milliseconds(200)) {
+  } else if (now - last_ < kPause) {
     return true;
   }
   last_ = now;
@@ -40,10 +45,25 @@ bool Progress::update(std::string_view what, std::size_t done, std::size_t token
   if (fraction > start_fraction_ && fraction < 1)
     line += fmt::format("  {} left",
                         duration_text(seconds * (1 - fraction) / (fraction - start_fraction_)));
-  line = "\r\033[K" + line;
+  write(line);
+  return true;
+}
+
+bool Progress::line(const std::string& text) {
+  if (interrupted()) return false;
+  if (!console_.error_is_terminal() || console_.quiet) return true;
+  const auto now = Clock::now();
+  if (what_.empty() && now - last_ < kPause) return true;
+  what_.clear();
+  last_ = now;
+  write(text);
+  return true;
+}
+
+void Progress::write(const std::string& text) {
+  const std::string line = "\r\033[K" + text;
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line.data(), line.size());
   console_.progress_shown_ = true;
-  return true;
 }
 
 void Progress::clear() { console_.clear_progress(); }

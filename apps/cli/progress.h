@@ -21,10 +21,13 @@ class Progress {
   /// `done` items of `what` ("texts"), `tokens` so far; `fraction` of the whole in [0, 1], negative
   /// when unknown. A new `what` starts a new clock. False when the user asked to stop.
   bool update(std::string_view what, std::size_t done, std::size_t tokens, double fraction);
+  /// A line of the caller's own. False as above.
+  bool line(const std::string& text);
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
+  void write(const std::string& text);
   Console& console_;
   std::string what_;
   Clock::time_point start_, last_;

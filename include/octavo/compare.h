@@ -11,6 +11,7 @@
 #include "octavo/benchmark.h"
 #include "octavo/embedder.h"
 #include "octavo/evaluation.h"
+#include "octavo/quantize.h"
 
 namespace octavo {
 
@@ -81,6 +82,9 @@ struct ModelComparison {
   VectorAgreement vectors;
   std::vector<DatasetComparison> datasets;
   std::vector<ModelSpeed> speed;  // in the order of the cases
+  /// What the model's record says of its layers, the worst first; none where it says nothing.
+  std::vector<LayerSensitivity> sensitivity;
+  std::string sensitivity_metric;
 };
 
 struct ComparisonResult {

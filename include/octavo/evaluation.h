@@ -94,6 +94,9 @@ struct RetrievalResult {
 RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& directory,
                                    const RetrievalOptions& options = {});
 
+/// SHA-256 of what evaluate_retrieval() reads of a directory. Errors: kNotFound.
+std::string dataset_digest(const std::string& directory, const std::string& split = "test");
+
 struct StsOptions {
   std::string prompt{};  // put before both sentences
   std::string cache_directory{};

@@ -114,14 +114,23 @@ struct CalibrationOptions {
 /// One product of a model, quantised alone, against the float model.
 struct LayerSensitivity {
   std::string node;
-  double cosine = 1;   // of the output rows, mean
-  double sqnr_db = 0;  // 20 log10(|x| / |x - y|) of the output
+  double cosine = 1;                   // of the output rows, mean
+  double sqnr_db = 0;                  // 20 log10(|x| / |x - y|) of the output
+  std::optional<double> score_loss{};  // share of the float model's score, where it was measured
+  std::size_t place = 0;               // among the products in the model's order
 };
+
+/// By what products are ranked.
+enum class SensitivityMetric : std::uint8_t { kSqnr, kCosine, kNdcg };
+/// "sqnr", "cosine", "ndcg"; Error(kInvalidArgument) for another name.
+SensitivityMetric parse_sensitivity_metric(std::string_view name);
+std::string_view sensitivity_metric_name(SensitivityMetric metric);
 
 /// One evaluation of the quality gate.
 struct QualityStep {
   std::size_t excluded = 0;  // of the worst layers, left in float
   double score = 0, loss = 0;
+  bool kept = false;  // known from an earlier run
 };
 
 struct QuantizeModelOptions {
@@ -141,14 +150,22 @@ struct QuantizeModelOptions {
   std::optional<double> smooth_alpha{};
   bool smooth_search = false;
   bool sensitivity = false;  // measure what each product costs alone
+  /// Ranks the products, for the quality gate too. kNdcg scores the model once a product.
+  SensitivityMetric sensitivity_metric = SensitivityMetric::kSqnr;
   /// The quality gate: the worst products stay float until `score` loses at most this share of what
   /// the float model has (0.005: 0.5 %).
   std::optional<double> max_loss{};
   std::function<double(Embedder&)> score{};  // larger is better: NDCG@10 on a data set
   EmbedderOptions embedder{};                // of the models that are scored; runtime is not read
-  /// Progress of "alphas", "layers" and "evaluations" (of which nobody knows how many there will
-  /// be: 0 in all); false stops with Error(kCancelled).
+  /// A directory that keeps what was measured, so that a study that was stopped goes on where it
+  /// was; empty: none. `score_identity` names what `score` depends on beside the model: texts,
+  /// judgements, prompts.
+  std::string score_cache{}, score_identity{};
+  /// Progress of "alphas", "layers" and "evaluations" (of which `total` is the most that there can
+  /// be); false stops with Error(kCancelled).
   std::function<bool(std::string_view stage, std::size_t done, std::size_t total)> study_progress{};
+  /// Told after every evaluation of the quality gate.
+  std::function<void(const QualityStep&)> evaluated{};
   /// Asked now and then; true ends the work with kCancelled and nothing written.
   std::function<bool()> cancelled{};
 };

@@ -1,9 +1,12 @@
 // The public evaluations: models and files bound to the code that knows neither.
 #include "octavo/evaluation.h"
 
+#include <filesystem>
+
 #include "base/file.h"
 #include "eval/retrieval.h"
 #include "eval/text_embedder.h"
+#include "formats/sha256.h"
 #include "octavo/error.h"
 #include "octavo/reranker.h"
 
@@ -38,6 +41,13 @@ RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& direct
                                                       eval::read_beir(directory, options.split),
                                                       options);
                     });
+}
+
+std::string dataset_digest(const std::string& directory, const std::string& split) {
+  const std::filesystem::path folder = directory;
+  return formats::sha256_files({(folder / "corpus.jsonl").string(),
+                                (folder / "queries.jsonl").string(),
+                                (folder / "qrels" / (split + ".tsv")).string()});
 }
 
 StsResult evaluate_sts(Embedder& embedder, const std::string& file, const StsOptions& options) {

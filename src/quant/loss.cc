@@ -7,6 +7,15 @@
 
 namespace octavo::quant {
 
+const Tensor& compared_output(const std::vector<Tensor>& outputs) {
+  const auto floats = [](const Tensor& output) { return output.dtype() == DType::kFloat32; };
+  const auto rows = [&](const Tensor& output) { return floats(output) && output.rank() == 3; };
+  auto at = std::ranges::find_if(outputs, rows);
+  if (at == outputs.end()) at = std::ranges::find_if(outputs, floats);
+  if (at != outputs.end()) return *at;
+  throw Error(ErrorCode::kUnsupported, "the model has no output of floats that could be compared");
+}
+
 void OutputLoss::add(const Tensor& expected, const Tensor& found) {
   if (expected.shape() != found.shape() || expected.dtype() != DType::kFloat32 ||
       found.dtype() != DType::kFloat32 || expected.rank() == 0) {

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "tensor/tensor.h"
 
 namespace octavo::quant {
+
+/// The output of a model that is compared: the first one of floats with rows of tokens, else the
+/// first one of floats. Error(kUnsupported) where there is none.
+const Tensor& compared_output(const std::vector<Tensor>& outputs);
 
 /// Sums over tensors, of which the figures are made.
 class OutputLoss {

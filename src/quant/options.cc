@@ -46,6 +46,10 @@ constexpr std::array<std::pair<std::string_view, QuantizedTables>, 3> kTables{
     {{"rows", QuantizedTables::kRows},
      {"tensor", QuantizedTables::kTensor},
      {"float", QuantizedTables::kFloat}}};
+constexpr std::array<std::pair<std::string_view, SensitivityMetric>, 3> kMetrics{
+    {{"sqnr", SensitivityMetric::kSqnr},
+     {"cosine", SensitivityMetric::kCosine},
+     {"ndcg", SensitivityMetric::kNdcg}}};
 
 [[noreturn]] void conflict(std::string message, std::string expected, std::string fix) {
   throw Error(
@@ -67,6 +71,13 @@ std::string_view quantize_mode_name(QuantizeMode mode) { return name_of(kModes, 
 std::string_view quantize_format_name(QuantizeFormat format) { return name_of(kFormats, format); }
 std::string_view quantized_type_name(QuantizedType type) { return name_of(kTypes, type); }
 std::string_view quantized_tables_name(QuantizedTables tables) { return name_of(kTables, tables); }
+
+SensitivityMetric parse_sensitivity_metric(std::string_view name) {
+  return parse(kMetrics, name, "metric of sensitivity");
+}
+std::string_view sensitivity_metric_name(SensitivityMetric metric) {
+  return name_of(kMetrics, metric);
+}
 
 std::vector<std::string> quantize_presets() {
   return {"arm64", "avx2", "avx512", "avx512_vnni", "amx"};

@@ -1,6 +1,7 @@
 #include "quant/sensitivity.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <set>
@@ -32,6 +33,10 @@ std::set<ir::ValueId> crossing_values(const ir::Graph& graph, const std::set<ir:
   return out;
 }
 
+bool is_product(const Target& target) {
+  return target.kind == TargetKind::kProduct || target.kind == TargetKind::kAttention;
+}
+
 }  // namespace
 
 QuantizeOptions measurable(const ir::Graph& graph, const QuantizeOptions& options) {
@@ -46,19 +51,34 @@ QuantizeOptions measurable(const ir::Graph& graph, const QuantizeOptions& option
   return out;
 }
 
-std::vector<LayerLoss> measure_sensitivity(const ir::Graph& graph, const QuantizeOptions& options,
-                                           const Ranges& ranges, const std::vector<Sample>& samples,
-                                           IsaMask isa, std::shared_ptr<ThreadPool> pool,
-                                           const CalibrationProgress& progress) {
+QuantizedLayers quantized_layers(const ir::Graph& graph, const QuantizeOptions& options) {
+  const Targets targets = quantizable(graph, options);
+  std::map<ir::NodeId, bool> kinds;  // products, others
+  for (const Target& target : targets.nodes) kinds.emplace(target.node, is_product(target));
+  QuantizedLayers out;
+  for (const ir::NodeId id : graph.topological_order()) {
+    const auto at = kinds.find(id);
+    if (at != kinds.end()) (at->second ? out.products : out.others).push_back(graph.node(id).name);
+  }
+  return out;
+}
+
+std::vector<LayerSensitivity> measure_sensitivity(const ir::Graph& graph,
+                                                  const QuantizeOptions& options,
+                                                  const Ranges& ranges,
+                                                  const std::vector<Sample>& samples, IsaMask isa,
+                                                  std::shared_ptr<ThreadPool> pool,
+                                                  const CalibrationProgress& progress) {
   if (samples.empty()) throw Error(ErrorCode::kInvalidArgument, "there is no sample");
   const Targets targets = quantizable(graph, options);
   std::map<ir::NodeId, std::size_t> place;
   for (const ir::NodeId id : graph.topological_order()) place.emplace(id, place.size());
   std::set<ir::NodeId> layers;
   for (const Target& target : targets.nodes) {
-    if (target.kind == TargetKind::kProduct || target.kind == TargetKind::kAttention)
-      layers.insert(target.node);
+    if (is_product(target)) layers.insert(target.node);
   }
+  std::vector<ir::NodeId> ordered(layers.begin(), layers.end());
+  std::ranges::sort(ordered, {}, [&](ir::NodeId id) { return place.at(id); });
   const std::set<ir::ValueId> crossing = crossing_values(graph, layers, place);
 
   std::vector<Tensor> expected;
@@ -69,12 +89,12 @@ std::vector<LayerLoss> measure_sensitivity(const ir::Graph& graph, const Quantiz
       const auto tap = [&](ir::ValueId id, const Tensor& tensor) {
         if (crossing.contains(id)) kept[i].emplace(id, tensor);
       };
-      expected.push_back(runner.run(sample_feeds(graph, samples[i]), tap).front());
+      expected.push_back(compared_output(runner.run(sample_feeds(graph, samples[i]), tap)));
     }
   }
-  std::vector<LayerLoss> out;
+  std::vector<LayerSensitivity> out;
   const QuantizeOptions measured = measurable(graph, options);
-  for (const ir::NodeId layer : layers) {
+  for (const ir::NodeId layer : ordered) {
     QuantizeOptions alone = measured;
     for (const Target& target : targets.nodes) {
       if (target.node != layer) alone.exclude.push_back(graph.node(target.node).name);
@@ -89,19 +109,38 @@ std::vector<LayerLoss> measure_sensitivity(const ir::Graph& graph, const Quantiz
       for (const auto& [id, tensor] : kept[i]) {
         if (place.at(graph.value(id).producer) < place.at(layer)) given.emplace(id, tensor);
       }
-      loss.add(expected[i], runner.run(sample_feeds(graph, samples[i]), {}, given).front());
+      loss.add(expected[i],
+               compared_output(runner.run(sample_feeds(graph, samples[i]), {}, given)));
     }
-    out.push_back({graph.node(layer).name, loss.cosine(), loss.sqnr_db()});
+    out.push_back({.node = graph.node(layer).name,
+                   .cosine = loss.cosine(),
+                   .sqnr_db = loss.sqnr_db(),
+                   .place = out.size()});
     if (progress && !progress(out.size(), layers.size(), 0))
       throw Error(ErrorCode::kCancelled, "measuring layers was stopped");
   }
-  std::sort(out.begin(), out.end(), [](const LayerLoss& a, const LayerLoss& b) {
-    return a.sqnr_db != b.sqnr_db ? a.sqnr_db < b.sqnr_db : a.node < b.node;
-  });
   return out;
 }
 
-GateResult find_exclusions(const std::vector<LayerLoss>& ranked, const QualityGate& gate) {
+void rank_layers(std::vector<LayerSensitivity>& layers, SensitivityMetric metric) {
+  const auto cost = [&](const LayerSensitivity& layer) {
+    if (metric == SensitivityMetric::kNdcg) return layer.score_loss.value_or(0);
+    return metric == SensitivityMetric::kCosine ? -layer.cosine : 0;
+  };
+  std::ranges::sort(layers, [&](const LayerSensitivity& a, const LayerSensitivity& b) {
+    const double one = cost(a), other = cost(b);
+    if (one != other) return one > other;
+    return a.sqnr_db != b.sqnr_db ? a.sqnr_db < b.sqnr_db : a.node < b.node;
+  });
+}
+
+std::size_t most_gate_evaluations(std::size_t layers) {
+  // None in float; 1, 2, 4 ... and all of them; then halves of the last gap.
+  const auto doublings = static_cast<std::size_t>(std::bit_width(layers));
+  return 1 + doublings + 1 + (doublings > 1 ? doublings - 1 : 0);
+}
+
+GateResult find_exclusions(const std::vector<LayerSensitivity>& ranked, const QualityGate& gate) {
   if (!(gate.max_loss >= 0) || gate.max_loss > 1 || !(gate.baseline > 0)) {
     throw Error(ErrorCode::kInvalidArgument, {.message = "the loss budget makes no sense",
                                               .expected = "0 to 100 % of a score above 0",
@@ -117,7 +156,11 @@ GateResult find_exclusions(const std::vector<LayerLoss>& ranked, const QualityGa
   const auto holds = [&](std::size_t count) {
     const double score = gate.score(worst(count));
     const double loss = (gate.baseline - score) / gate.baseline;
-    out.steps.push_back({count, score, loss});
+    QualityStep& step = out.steps.emplace_back();
+    step.excluded = count;
+    step.score = score;
+    step.loss = loss;
+    if (gate.evaluated) gate.evaluated(step);
     if (!(loss <= gate.max_loss)) return false;
     out.excluded = worst(count);
     out.score = score;

@@ -117,15 +117,21 @@ TEST(Sensitivity, RanksTheLayerThatCostsMost) {
   ir::Graph graph = layers();
   prepare(graph, options);
   const Ranges ranges = ranges_of(graph, options, pool);
-  const auto found =
-      measure_sensitivity(graph, options, ranges, some_samples(), detect_isa(), pool);
+  auto found = measure_sensitivity(graph, options, ranges, some_samples(), detect_isa(), pool);
   ASSERT_EQ(found.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(found[i].node, "layer" + std::to_string(i));
+    EXPECT_EQ(found[i].place, i);
+  }
+  EXPECT_EQ(quantized_layers(graph, options).products,
+            (std::vector<std::string>{"layer0", "layer1", "layer2"}));
+  rank_layers(found, SensitivityMetric::kSqnr);
   EXPECT_EQ(found[0].node, "layer1");
   EXPECT_LT(found[0].sqnr_db + 6, found[1].sqnr_db);
   // Measured anew, whole graph and reference operators: the same figures.
-  for (const LayerLoss& layer : found) {
+  for (const LayerSensitivity& layer : found) {
     QuantizeOptions alone = options;
-    for (const LayerLoss& other : found) {
+    for (const LayerSensitivity& other : found) {
       if (other.node != layer.node) alone.exclude.push_back(other.node);
     }
     ir::Graph quantized = graph;
@@ -138,26 +144,47 @@ TEST(Sensitivity, RanksTheLayerThatCostsMost) {
   }
 }
 
-std::vector<LayerLoss> ranked(std::size_t count) {
-  std::vector<LayerLoss> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back({"n" + std::to_string(i), 1, 0});
+std::vector<LayerSensitivity> ranked(std::size_t count) {
+  std::vector<LayerSensitivity> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back({.node = "n" + std::to_string(i)});
   return out;
+}
+
+TEST(Sensitivity, RanksByTheMetricThatIsAskedFor) {
+  const std::vector<LayerSensitivity> layers = {
+      {.node = "a", .cosine = 0.9, .sqnr_db = 30, .score_loss = 0.0},
+      {.node = "b", .cosine = 0.8, .sqnr_db = 40, .score_loss = -0.01},
+      {.node = "d", .cosine = 0.95, .sqnr_db = 20, .score_loss = 0.02},
+      {.node = "c", .cosine = 0.95, .sqnr_db = 20, .score_loss = 0.0}};
+  const auto order = [&](SensitivityMetric metric) {
+    auto sorted = layers;
+    rank_layers(sorted, metric);
+    std::string out;
+    for (const LayerSensitivity& layer : sorted) out += layer.node;
+    return out;
+  };
+  EXPECT_EQ(order(SensitivityMetric::kSqnr), "cdab");
+  EXPECT_EQ(order(SensitivityMetric::kCosine), "bacd");
+  EXPECT_EQ(order(SensitivityMetric::kNdcg), "dcab");
 }
 
 TEST(QualityGate, ExcludesTheFewestThatHold) {
   for (std::size_t count : {1u, 2u, 5u, 72u}) {
     for (std::size_t needed = 0; needed <= count; ++needed) {
       const auto all = ranked(count);
+      std::size_t told = 0;
       const QualityGate gate{
-          .max_loss = 0.005, .baseline = 0.4, .score = [&](const auto& excluded) {
-            return excluded.size() >= needed ? 0.399 : 0.39;
-          }};
+          .max_loss = 0.005,
+          .baseline = 0.4,
+          .score = [&](const auto& excluded) { return excluded.size() >= needed ? 0.399 : 0.39; },
+          .evaluated = [&](QualityStep&) { ++told; }};
       const GateResult found = find_exclusions(all, gate);
       ASSERT_EQ(found.excluded.size(), needed);
       for (std::size_t i = 0; i < needed; ++i) EXPECT_EQ(found.excluded[i], all[i].node);
       EXPECT_DOUBLE_EQ(found.score, 0.399);
       EXPECT_NEAR(found.loss, 0.0025, 1e-12);
-      EXPECT_LE(found.steps.size(), 15u);
+      EXPECT_LE(found.steps.size(), most_gate_evaluations(count));
+      EXPECT_EQ(found.steps.size(), told);
     }
   }
 }
@@ -173,6 +200,14 @@ TEST(QualityGate, SaysWhenItCannotBeMet) {
   nonsense = never;
   nonsense.baseline = 0;
   EXPECT_THROW(find_exclusions(ranked(4), nonsense), Error);
+}
+
+TEST(OutputLoss, ComparesRowsOfTokens) {
+  const Tensor ids(DType::kInt64, {1, 2}), pooled(DType::kFloat32, {1, 4}),
+      rows(DType::kFloat32, {1, 2, 4});
+  EXPECT_EQ(compared_output({ids, pooled, rows}).rank(), 3u);
+  EXPECT_EQ(compared_output({ids, pooled}).dtype(), DType::kFloat32);
+  EXPECT_THROW(compared_output({ids}), Error);
 }
 
 TEST(OutputLoss, IsWhatItsFormulaSays) {

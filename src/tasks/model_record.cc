@@ -1,5 +1,6 @@
 #include "tasks/model_record.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,18 @@ std::string ModelRecord::to_json(int indent) const {
                              {"recipe", std::move(steps)}};
   out["measured"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : measured) out["measured"][name] = value;
+  if (!sensitivity.empty()) {
+    nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+    for (const LayerSensitivity& layer : sensitivity) {
+      nlohmann::ordered_json& added =
+          layers.emplace_back(nlohmann::ordered_json{{"node", layer.node},
+                                                     {"place", layer.place},
+                                                     {"cosine", layer.cosine},
+                                                     {"sqnr_db", layer.sqnr_db}});
+      if (layer.score_loss) added["score_loss"] = *layer.score_loss;
+    }
+    out["sensitivity"] = {{"metric", sensitivity_metric}, {"layers", std::move(layers)}};
+  }
   return out.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -51,6 +64,17 @@ ModelRecord ModelRecord::from_json(const std::string& text) {
   if (const auto measured = root.get("measured")) {
     for (const auto& [name, value] : measured->members())
       out.measured.emplace(name, value.as_double());
+  }
+  if (const auto sensitivity = root.get("sensitivity")) {
+    out.sensitivity_metric = sensitivity->string_or("metric", "");
+    for (const JsonValue layer : sensitivity->at("layers").elements()) {
+      LayerSensitivity& added = out.sensitivity.emplace_back();
+      added.node = layer.at("node").as_string();
+      added.cosine = layer.at("cosine").as_double();
+      added.sqnr_db = layer.at("sqnr_db").as_double();
+      added.place = static_cast<std::size_t>(std::max<std::int64_t>(layer.int_or("place", 0), 0));
+      if (const auto loss = layer.get("score_loss")) added.score_loss = loss->as_double();
+    }
   }
   return out;
 }
@@ -85,6 +109,8 @@ ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported,
     try {
       out = ModelRecord::from_json(found->second);
       out.measured.clear();
+      out.sensitivity.clear();
+      out.sensitivity_metric.clear();
     } catch (const Error&) {
       out = {};  // somebody else's key: the model's history begins anew
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/onnx_model.h"
+#include "octavo/quantize.h"
 #include "tasks/model_files.h"
 
 namespace octavo::tasks {
@@ -29,7 +30,9 @@ struct ModelRecord {
   std::string source{};              // name of the file or directory that the first step read
   std::string source_digest{};       // SHA-256 of the source's weights and config
   std::vector<RecipeStep> recipe{};  // in their order
-  std::map<std::string, double> measured{};  // "max_error", "ndcg_at_10_loss": of the last step
+  std::map<std::string, double> measured{};     // "max_error", "ndcg_at_10_loss": of the last step
+  std::vector<LayerSensitivity> sensitivity{};  // of the last step, the worst first; or none
+  std::string sensitivity_metric{};             // that ranks it
 
   /// One line of JSON without an indent, else several.
   std::string to_json(int indent = -1) const;

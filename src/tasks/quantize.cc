@@ -68,7 +68,10 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
     out["calibration_samples"] = std::to_string(result.calibration_samples);
   }
   if (result.smooth_alpha) out["smooth_alpha"] = std::to_string(*result.smooth_alpha);
-  if (options.max_loss) out["max_loss"] = std::to_string(*options.max_loss);
+  if (options.max_loss) {
+    out["max_loss"] = std::to_string(*options.max_loss);
+    out["ranked_by"] = sensitivity_metric_name(options.sensitivity_metric);
+  }
   if (!s.exclude.empty()) out["exclude"] = tasks::joined(s.exclude);
   if (!result.gate_excluded.empty()) out["gate_exclude"] = tasks::joined(result.gate_excluded);
   if (!s.exclude_ops.empty()) out["exclude_ops"] = tasks::joined(s.exclude_ops);
@@ -102,6 +105,9 @@ tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::Import
                              const QuantizeModelOptions& options, const QuantizeResult& result) {
   tasks::ModelRecord out =
       tasks::make_record(files, imported, {.verb = "quantize", .options = recipe(options, result)});
+  out.sensitivity = result.sensitivity;
+  if (!out.sensitivity.empty())
+    out.sensitivity_metric = sensitivity_metric_name(options.sensitivity_metric);
   if (options.max_loss) {
     out.measured = {
         {"score", result.score}, {"baseline_score", result.baseline_score}, {"loss", result.loss}};
@@ -128,7 +134,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
   if (studies(options)) {
-    const bool kept = !options.calibration.cache.empty();
+    const bool kept = !options.calibration.cache.empty() || !options.score_cache.empty();
     tasks::QuantizeStudy study(job.files, options,
                                kept ? formats::sha256_files(job.imported.files) : "");
     quant::prepare(graph, scheme, &job.store);

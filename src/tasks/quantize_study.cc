@@ -1,9 +1,9 @@
 #include "tasks/quantize_study.h"
 
 #include <algorithm>
+#include <map>
 
 #include "formats/sha256.h"
-#include "octavo/embedder.h"
 #include "octavo/error.h"
 #include "quant/loss.h"
 #include "quant/simulate.h"
@@ -11,7 +11,6 @@
 #include "quant/targets.h"
 #include "runtime/graph_runner.h"
 #include "tasks/calibration_texts.h"
-#include "tasks/embedder_of_graph.h"
 
 namespace octavo::tasks {
 namespace {
@@ -38,9 +37,11 @@ QuantizeStudy::QuantizeStudy(const ModelFiles& files, const QuantizeModelOptions
       digest_(std::move(digest)),
       isa_(parse_isa(options.isa, detect_isa())),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
-  if (options.max_loss.has_value() && !options.score) {
+  const bool by_score =
+      options.sensitivity && options.sensitivity_metric == SensitivityMetric::kNdcg;
+  if ((options.max_loss || by_score) && !options.score) {
     throw Error(ErrorCode::kInvalidArgument,
-                {.message = "a budget of quality needs something to measure it on",
+                {.message = "a loss of quality needs something to measure it on",
                  .expected = "a BEIR directory",
                  .found = "none",
                  .fix = "--eval DIR"});
@@ -139,7 +140,7 @@ double QuantizeStudy::probe_loss(const ir::Graph& graph, const ir::Graph& smooth
   quant::OutputLoss loss;
   for (const quant::Sample& text : texts) {
     const auto feeds = quant::sample_feeds(graph, text);
-    loss.add(exact.run(feeds).front(), rounded.run(feeds).front());
+    loss.add(quant::compared_output(exact.run(feeds)), quant::compared_output(rounded.run(feeds)));
   }
   return loss.sqnr_db();
 }
@@ -158,62 +159,98 @@ void QuantizeStudy::calibrate(const ir::Graph& graph, QuantizeResult& result) {
   ranges_ = found.ranges;
 }
 
+GraphScorer& QuantizeStudy::scorer(const ir::Graph& graph) {
+  if (!scorer_) {
+    const std::string identity = digest_ + " level " + std::to_string(options_.level) + smoothing_;
+    scorer_ =
+        std::make_unique<GraphScorer>(files_, options_, graph, options_.scheme, ranges_, identity);
+  }
+  return *scorer_;
+}
+
+std::vector<LayerSensitivity> QuantizeStudy::compare_outputs(const ir::Graph& graph) {
+  GraphScorer& known = scorer(graph);
+  const std::vector<std::string> names = quant::quantized_layers(graph, options_.scheme).products;
+  const std::vector<quant::Sample> texts = probe_samples();
+  const std::string prefix = "layer " + digest_of(texts) + " ";
+  std::vector<LayerSensitivity> out;
+  for (const std::string& name : names) {
+    const auto cosine = known.find(prefix + "cosine " + name),
+               sqnr = known.find(prefix + "sqnr " + name);
+    if (!cosine || !sqnr) break;
+    out.push_back({.node = name, .cosine = *cosine, .sqnr_db = *sqnr, .place = out.size()});
+  }
+  if (out.size() == names.size()) return out;
+  out = quant::measure_sensitivity(graph, options_.scheme, ranges_, texts, isa_, pool_,
+                                   [&](std::size_t done, std::size_t total, std::size_t) {
+                                     return !options_.study_progress ||
+                                            options_.study_progress("layers", done, total);
+                                   });
+  std::map<std::string, double> numbers;
+  for (const LayerSensitivity& layer : out) {
+    numbers[prefix + "cosine " + layer.node] = layer.cosine;
+    numbers[prefix + "sqnr " + layer.node] = layer.sqnr_db;
+  }
+  known.put(numbers);
+  return out;
+}
+
+void QuantizeStudy::score_alone(const ir::Graph& graph, std::vector<LayerSensitivity>& layers) {
+  const quant::QuantizedLayers names = quant::quantized_layers(graph, options_.scheme);
+  report("scored layers", 0, layers.size() + 1);
+  const double baseline = scorer(graph).baseline();
+  if (!(baseline > 0)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "the float model scores nothing, so that no loss can be measured",
+                 .expected = "a score above 0",
+                 .found = std::to_string(baseline),
+                 .fix = "choose a data set of the model's language and kind"});
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    report("scored layers", i + 1, layers.size() + 1);
+    std::vector<std::string> others = names.others;
+    for (const std::string& name : names.products) {
+      if (name != layers[i].node) others.push_back(name);
+    }
+    layers[i].score_loss = (baseline - scorer(graph).without(others)) / baseline;
+  }
+}
+
 void QuantizeStudy::rank(const ir::Graph& graph, QuantizeResult& result) {
   if (!options_.sensitivity && !options_.max_loss) return;
-  const auto layers = quant::measure_sensitivity(
-      graph, options_.scheme, ranges_, probe_samples(), isa_, pool_,
-      [&](std::size_t done, std::size_t total, std::size_t) {
-        return !options_.study_progress || options_.study_progress("layers", done, total);
-      });
-  for (const quant::LayerLoss& layer : layers)
-    result.sensitivity.push_back({layer.node, layer.cosine, layer.sqnr_db});
+  result.sensitivity = compare_outputs(graph);
+  if (options_.sensitivity_metric == SensitivityMetric::kNdcg)
+    score_alone(graph, result.sensitivity);
+  quant::rank_layers(result.sensitivity, options_.sensitivity_metric);
 }
 
 void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
                                 QuantizeResult& result) {
   if (!options_.max_loss) return;
-  EmbedderOptions embedder = options_.embedder;
-  embedder.runtime.threads = options_.threads;
-  embedder.runtime.isa = options_.isa;
-  embedder.runtime.plan_cache.clear();
-  if (!options_.calibration.tokenizer.empty()) embedder.tokenizer = options_.calibration.tokenizer;
+  const std::size_t most = 1 + quant::most_gate_evaluations(result.sensitivity.size());
   std::size_t evaluations = 0;
-  report("evaluations", evaluations, 0);
-  double baseline = 0;
-  {
-    Embedder exact = Embedder::load(files_.path, embedder);
-    baseline = options_.score(exact);
-  }
-  std::vector<quant::LayerLoss> ranked;
-  for (const LayerSensitivity& layer : result.sensitivity)
-    ranked.push_back({layer.node, layer.cosine, layer.sqnr_db});
-  const QuantizeOptions measured = quant::measurable(graph, scheme);
-  // Fixed roundings have a packed form; the others are run as the file says.
-  embedder.runtime.reference =
-      measured.mode != QuantizeMode::kStatic || measured.format != QuantizeFormat::kQdq;
+  report("evaluations", evaluations, most);
+  GraphScorer& scores = scorer(graph);
+  const double baseline = scores.baseline();
   const quant::GateResult found = quant::find_exclusions(
-      ranked,
-      {.max_loss = *options_.max_loss,
-       .baseline = baseline,
-       .score = [&](const std::vector<std::string>& excluded) {
-         report("evaluations", ++evaluations, 0);
-         QuantizeOptions candidate = measured;
-         candidate.exclude.insert(candidate.exclude.end(), excluded.begin(), excluded.end());
-         Embedder rounded = EmbedderOfGraph::load(files_.path, embedder, [&](ir::Graph& imported) {
-           ir::Graph quantized = graph;
-           quant::quantize(quantized, candidate, ranges_);
-           quant::simulate(quantized);
-           imported = std::move(quantized);
-         });
-         return options_.score(rounded);
-       }});
+      result.sensitivity, {.max_loss = *options_.max_loss,
+                           .baseline = baseline,
+                           .score =
+                               [&](const std::vector<std::string>& excluded) {
+                                 report("evaluations", ++evaluations, most);
+                                 return scores.without(excluded);
+                               },
+                           .evaluated =
+                               [&](QualityStep& step) {
+                                 step.kept = scores.kept();
+                                 if (options_.evaluated) options_.evaluated(step);
+                               }});
   scheme.exclude.insert(scheme.exclude.end(), found.excluded.begin(), found.excluded.end());
   result.gate_excluded = found.excluded;
   result.baseline_score = baseline;
   result.score = found.score;
   result.loss = found.loss;
-  for (const quant::GateStep& step : found.steps)
-    result.gate_steps.push_back({step.excluded, step.score, step.loss});
+  result.gate_steps = found.steps;
 }
 
 }  // namespace octavo::tasks

@@ -9,6 +9,7 @@
 #include "octavo/quantize.h"
 #include "quant/calibrate.h"
 #include "quant/sensitivity.h"
+#include "tasks/graph_scorer.h"
 #include "tasks/model_files.h"
 
 namespace octavo::tasks {
@@ -17,7 +18,7 @@ namespace octavo::tasks {
 /// in this order what the options ask for.
 class QuantizeStudy {
  public:
-  /// `digest` names the model in the calibration cache. Reads the texts when something needs them:
+  /// `digest` names the model in caches. Reads the texts when something needs them:
   /// static mode, SmoothQuant, sensitivity, a quality gate.
   QuantizeStudy(const ModelFiles& files, const QuantizeModelOptions& options, std::string digest);
 
@@ -26,7 +27,7 @@ class QuantizeStudy {
   /// Ranges for static mode; none for the others.
   void calibrate(const ir::Graph& graph, QuantizeResult& result);
   const quant::Ranges& ranges() const { return ranges_; }
-  /// The table of layers.
+  /// The table of layers, by the metric of the options.
   void rank(const ir::Graph& graph, QuantizeResult& result);
   /// Adds the layers that must stay float to the exclusions of `scheme`.
   void meet_budget(const ir::Graph& graph, QuantizeOptions& scheme, QuantizeResult& result);
@@ -41,6 +42,11 @@ class QuantizeStudy {
   double probe_loss(const ir::Graph& graph, const ir::Graph& smoothed,
                     const std::vector<quant::Sample>& texts);
   void report(const char* stage, std::size_t done, std::size_t total) const;
+  GraphScorer& scorer(const ir::Graph& graph);
+  /// Every product alone, by the output of the model; in the model's order.
+  std::vector<LayerSensitivity> compare_outputs(const ir::Graph& graph);
+  /// The same by the score.
+  void score_alone(const ir::Graph& graph, std::vector<LayerSensitivity>& layers);
 
   const ModelFiles& files_;
   const QuantizeModelOptions& options_;
@@ -49,6 +55,7 @@ class QuantizeStudy {
   std::shared_ptr<ThreadPool> pool_;
   std::vector<quant::Sample> samples_;
   quant::Ranges ranges_;
+  std::unique_ptr<GraphScorer> scorer_;  // of the smoothed graph, once ranges are known
 };
 
 }  // namespace octavo::tasks

@@ -15,6 +15,7 @@
 #include "octavo/error.h"
 #include "octavo/model.h"
 #include "tasks/model_files.h"
+#include "tasks/model_record.h"
 
 namespace octavo {
 namespace {
@@ -101,6 +102,10 @@ class Comparison {
     out.path = model.path;
     out.precision = model.options.runtime.precision;
     out.bytes = weight_bytes(model.path);
+    if (auto record = tasks::find_record(tasks::find_model(model.path))) {
+      out.sensitivity = std::move(record->sensitivity);
+      out.sensitivity_metric = std::move(record->sensitivity_metric);
+    }
     if (texts_.empty() && options_.datasets.empty()) {
       result_.models.push_back(std::move(out));
       return;

@@ -8,6 +8,7 @@
 #include "eval/report/html_page.h"
 #include "eval/report/machine_facts.h"
 #include "eval/report/svg_plot.h"
+#include "eval/sensitivity/section.h"
 #include "octavo/compare.h"
 
 namespace octavo {
@@ -194,6 +195,19 @@ void add_speed(eval::HtmlPage& page, const ComparisonResult& result) {
       rows);
 }
 
+void add_layers(eval::HtmlPage& page, const ComparisonResult& result) {
+  bool first = true;
+  for (const ModelComparison& model : result.models) {
+    if (model.sensitivity.empty()) continue;
+    if (first) page.heading("Sensitivity by layer");
+    first = false;
+    eval::add_sensitivity(page, {.model = model.name,
+                                 .metric = model.sensitivity_metric,
+                                 .layers = model.sensitivity,
+                                 .in_float = {}});
+  }
+}
+
 void add_queries(eval::HtmlPage& page, const ComparisonResult& result) {
   Rows rows;
   for (std::size_t m = 1; m < result.models.size(); ++m) {
@@ -223,6 +237,7 @@ void write_comparison_report(const std::string& path, const ComparisonResult& re
   add_quality(page, result);
   add_vectors(page, result);
   add_speed(page, result);
+  add_layers(page, result);
   add_queries(page, result);
   page.heading("Machine");
   auto facts = eval::machine_facts(result.threads, result.models.front().isa);

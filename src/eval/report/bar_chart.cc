@@ -13,20 +13,24 @@
 namespace octavo::eval {
 namespace {
 
-constexpr double kWidth = 440, kLeft = 150, kRight = 58, kTop = 28, kRow = 20, kBar = 12;
+constexpr double kBars = 232, kRight = 58, kTop = 28, kRow = 20, kBar = 12;
 constexpr double kBottom = 40;
-constexpr std::size_t kLabel = 22;  // characters
+constexpr double kCharacter = 6.4;  // a wide one of the chart's font
+
+double left_of(const BarChart& chart) {
+  return kCharacter * static_cast<double>(chart.label_characters) + 10;
+}
 
 /// Keeps the end, which tells layers apart: "...layer.11/output/dense". Cuts between characters.
-std::string shortened(const std::string& label) {
-  if (label.size() <= kLabel) return label;
-  std::size_t from = label.size() - kLabel;
+std::string shortened(const std::string& label, std::size_t most) {
+  if (label.size() <= most) return label;
+  std::size_t from = label.size() - most;
   while (from < label.size() && (static_cast<unsigned char>(label[from]) & 0xC0) == 0x80) ++from;
   return "\xE2\x80\xA6" + label.substr(from);
 }
 
-std::string draw(const Bar& bar, double base, double y, const Axis& axis) {
-  const double from = axis.place(base), to = axis.place(bar.value);
+std::string draw(const Bar& bar, const BarChart& chart, double y, const Axis& axis) {
+  const double from = axis.place(chart.base), to = axis.place(bar.value);
   std::string out = fmt::format(
       "<g class=\"s{}\"><rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" "
       "class=\"mark\"><title>{}</title></rect>\n",
@@ -40,7 +44,9 @@ std::string draw(const Bar& bar, double base, double y, const Axis& axis) {
            line(right, y - 3, right, y + 3, "axis");
     end = std::max(end, right);
   }
-  return out + text_at(kLeft - 6, y + 4, "tick", "end", shortened(bar.label)) +
+  return out +
+         text_at(left_of(chart) - 6, y + 4, "tick", "end",
+                 shortened(bar.label, chart.label_characters)) +
          text_at(end + 4, y + 4, "tick", "start", fmt::format("{:.4g}", bar.value));
 }
 
@@ -55,13 +61,14 @@ std::string render_bars(const BarChart& chart) {
     for (const double v : {bar.value, bar.low.value_or(bar.value), bar.high.value_or(bar.value)})
       if (std::isfinite(v)) values.push_back(v);
   }
-  Axis axis(values, false, kLeft, kWidth - kRight);
+  const double left = left_of(chart), width = left + kBars + kRight;
+  Axis axis(values, false, left, width - kRight);
   axis.use_ticks(round_ticks(axis.low(), axis.high(), 4, false));
   const double end = kTop + kRow * static_cast<double>(bars.size());
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" class=\"plot\" "
       "role=\"img\">\n<title>{}</title>\n",
-      kWidth, end + kBottom, escape(chart.title));
+      width, end + kBottom, escape(chart.title));
   out += text_at(4, 12, "title", "start", chart.title);
   for (const double tick : axis.ticks()) {
     const double at = axis.place(tick);
@@ -69,9 +76,8 @@ std::string render_bars(const BarChart& chart) {
            text_at(at, end + 15, "tick", "middle", tick_label(tick));
   }
   for (std::size_t i = 0; i < bars.size(); ++i)
-    out += draw(*bars[i], chart.base, kTop + kRow * (static_cast<double>(i) + 0.5) - 2, axis);
-  return out +
-         text_at((kLeft + kWidth - kRight) / 2, end + 32, "label", "middle", chart.value_label) +
+    out += draw(*bars[i], chart, kTop + kRow * (static_cast<double>(i) + 0.5) - 2, axis);
+  return out + text_at(left + kBars / 2, end + 32, "label", "middle", chart.value_label) +
          "</svg>\n";
 }
 

@@ -20,6 +20,8 @@ struct BarChart {
   std::vector<Bar> bars;
   /// Where bars begin: the axis always holds it.
   double base = 0;
+  /// Characters of a label that are shown; the chart becomes as much wider.
+  std::size_t label_characters = 22;
 };
 
 /// One <svg> element, well-formed XML. Bars whose value is not finite are left out; labels longer

@@ -29,6 +29,9 @@ th { color: var(--muted); font-weight: 600; }
 .number { text-align: right; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
 figure { margin: 0; }
+figure + figure { margin-top: 1.5rem; }
+figure + .wide { margin-top: 1rem; }
+.plots figure { margin: 0; }
 figcaption { font-size: .9rem; }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 @media print { body { max-width: none; } }

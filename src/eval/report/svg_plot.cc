@@ -123,7 +123,7 @@ std::string render_svg(const Plot& plot) {
 std::string_view plot_style() {
   return R"(
 .plot { width: 100%; max-width: 40rem; height: auto; font: 12px system-ui, sans-serif; }
-.plot text { fill: var(--muted); }
+.plot text { fill: var(--muted); paint-order: stroke; stroke: var(--page); stroke-width: 3px; }
 .plot .title { fill: var(--text); font-weight: 600; font-size: 13px; }
 .plot .label { fill: var(--text); }
 .plot .grid { stroke: var(--line); }
