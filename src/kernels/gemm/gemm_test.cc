@@ -169,6 +169,7 @@ TEST(Gemm, Int8RowsAgreeBitForBitOnRandomShapes) {
     c.extra = below(3);
     c.raw = below(2) == 0;
     c.extreme = below(16) == 0;
+    c.any = below(8) == 0;
     c.bias = !c.raw && below(2) == 0;
     c.residual = !c.raw && below(2) == 0;
     c.in_place = c.residual && below(2) == 0;

@@ -24,6 +24,7 @@ struct GemmCase {
   bool bias = false, residual = false, in_place = false;
   bool raw = false;      // int8: scales of 1, so that C is the integer sums
   bool extreme = false;  // int8: only -127 and 127, half of the columns of one sign
+  bool any = false;      // int8: -128 too
   Activation activation = Activation::kNone;
   GuardedFloats::Edge edge = GuardedFloats::Edge::kEnd;
   std::uint32_t seed = 1;
@@ -140,7 +141,10 @@ class GemmProblem {
     return state_ >> 8;
   }
   float uniform() { return static_cast<float>(next()) * 0x1p-23f - 1.0f; }
-  std::int32_t next_int8() { return static_cast<std::int32_t>(next() % 255u) - 127; }
+  std::int32_t next_int8() {
+    return c_.any ? static_cast<std::int32_t>(next() % 256u) - 128
+                  : static_cast<std::int32_t>(next() % 255u) - 127;
+  }
   // A bfloat16, or a half that is now and then below the normal range.
   float next_short() {
     if (c_.type == GemmType::kFp16) {

@@ -1,11 +1,12 @@
-// Packed products with plain AVX-512: int8 widened to int16, bfloat16 and half to float32.
+// Packed products with plain AVX-512: int8 by pairs, few rows of it widened to int16; bfloat16 and
+// half widened to float32.
 #if defined(__x86_64__)
 #include "kernels/simd/avx512.h"
 //
 #include "kernels/gemm/dot_avx512.inl.h"
 #include "kernels/gemm/gemm.inl.h"
 #include "kernels/gemm/half.inl.h"
-#include "kernels/gemm/wide.inl.h"
+#include "kernels/gemm/pairs.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -37,27 +38,41 @@ struct DotMadd {
   }
 };
 
-struct Wide512 {
+struct Pairs512 {
   using Register = __m512i;
-  static constexpr std::size_t kRows = 12, kLanes = 32;
+  static constexpr std::size_t kRows = 12, kAccs = 2, kBytes = 64;
   OCTAVO_INLINE static Register zero() { return _mm512_setzero_si512(); }
-  OCTAVO_INLINE static Register load(const std::int16_t* p) { return _mm512_load_si512(p); }
-  OCTAVO_INLINE static void store(std::int16_t* p, Register x) { _mm512_store_si512(p, x); }
-  OCTAVO_INLINE static Register broadcast(std::int64_t four) { return _mm512_set1_epi64(four); }
-  OCTAVO_INLINE static Register dot(Register acc, Register a, Register b) {
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+  OCTAVO_INLINE static Register load(const std::byte* p) { return _mm512_loadu_si512(p); }
+  OCTAVO_INLINE static void store(std::byte* p, Register x) { _mm512_storeu_si512(p, x); }
+  OCTAVO_INLINE static Register broadcast(std::int32_t quad) { return _mm512_set1_epi32(quad); }
+  OCTAVO_INLINE static Register add(Register a, Register b) { return _mm512_add_epi32(a, b); }
+  OCTAVO_INLINE static Register sub(Register a, Register b) { return _mm512_sub_epi32(a, b); }
+  OCTAVO_INLINE static Register flip(Register x) {
+    return _mm512_xor_si512(x, _mm512_set1_epi8(-128));
   }
-  OCTAVO_INLINE static Register widen_signed(const std::byte* p) { return DotMadd::load_b(p); }
-  OCTAVO_INLINE static Register widen_unsigned(const std::byte* p) {
-    return _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
+  // In assembly: compilers move some of many sums to memory.
+  OCTAVO_INLINE static Register dot(Register acc, Register u, Register q) {
+    Register pairs;
+    asm("vpmaddubsw %[q], %[u], %[pairs]\n"
+        "vpmaddwd %[ones], %[pairs], %[pairs]\n"
+        "vpaddd %[pairs], %[acc], %[acc]"
+        : [acc] "+v"(acc), [pairs] "=&v"(pairs)
+        : [u] "v"(u), [q] "v"(q), [ones] "v"(_mm512_set1_epi16(1)));
+    return acc;
   }
-  OCTAVO_INLINE static void store_sums(Register low, Register high, std::int32_t* to, bool more) {
-    alignas(64) std::int32_t sums[kTileRows];
-    const Register both[2] = {low, high};
-    DotMadd::store_sums(both, sums);
-    __m512i x = _mm512_load_si512(sums);
-    if (more) x = _mm512_add_epi32(x, _mm512_load_si512(to));
-    _mm512_store_si512(to, x);
+  OCTAVO_INLINE static Register sum(Register acc, Register q) {
+    return dot(acc, _mm512_set1_epi8(1), q);
+  }
+  OCTAVO_INLINE static Register cut(Register q, Register& rest) {
+    const Register pairs = _mm512_maddubs_epi16(_mm512_set1_epi8(1), q);
+    const Register most = _mm512_set1_epi16(128), least = _mm512_set1_epi16(-128);
+    const Register over =
+        _mm512_sub_epi16(pairs, _mm512_max_epi16(_mm512_min_epi16(pairs, most), least));
+    rest = _mm512_slli_epi16(over, 8);
+    return _mm512_sub_epi8(q, rest);
+  }
+  OCTAVO_INLINE static std::uint32_t quads_of(Register rest) {
+    return _mm512_test_epi32_mask(rest, rest);
   }
 };
 
@@ -89,7 +104,7 @@ struct DotWiden : DotAvx512Float {
 namespace octavo::kernels::avx512_int8 {
 void gemm_run(const GemmArgs& args, std::size_t first_row, std::size_t last_row,
               std::size_t first_group, std::size_t last_group) noexcept {
-  gemm_wide<Wide512, DotMadd>(args, first_row, last_row, first_group, last_group);
+  gemm_pairs<Pairs512, DotMadd>(args, first_row, last_row, first_group, last_group);
 }
 }  // namespace octavo::kernels::avx512_int8
 OCTAVO_DEFINE_GEMM(avx512_bf16e, DotWiden)
