@@ -9,33 +9,16 @@ namespace octavo::quant {
 void MinMaxObserver::observe(std::span<const float> values) {
   if (values.empty()) return;
   const TensorRange one = extent(values);
-  range_ = seen_ ? TensorRange{std::min(range_.min, one.min), std::max(range_.max, one.max)} : one;
+  min_ = seen_ ? std::min<double>(min_, one.min) : one.min;
+  max_ = seen_ ? std::max<double>(max_, one.max) : one.max;
   seen_ = true;
 }
 
 TensorRange MinMaxObserver::range() const {
-  if (!options_.symmetric) return range_;
-  const float most = std::max(std::abs(range_.min), std::abs(range_.max));
+  const auto low = static_cast<float>(min_), high = static_cast<float>(max_);
+  if (!options_.symmetric) return {low, high};
+  const float most = std::max(std::abs(low), std::abs(high));
   return {-most, most};
-}
-
-std::vector<double> MinMaxObserver::state() const {
-  if (!seen_) return {};
-  return {range_.min, range_.max};
-}
-
-bool MinMaxObserver::restore(std::span<const double> state) {
-  if (state.empty()) {
-    *this = MinMaxObserver(options_);
-    return true;
-  }
-  if (state.size() != 2 || !(state[0] <= state[1]) || !std::isfinite(state[0]) ||
-      !std::isfinite(state[1])) {
-    return false;
-  }
-  seen_ = true;
-  range_ = {static_cast<float>(state[0]), static_cast<float>(state[1])};
-  return true;
 }
 
 }  // namespace octavo::quant

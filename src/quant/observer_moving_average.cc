@@ -23,24 +23,4 @@ TensorRange MovingAverageObserver::range() const {
   return {static_cast<float>(min_), static_cast<float>(max_)};
 }
 
-std::vector<double> MovingAverageObserver::state() const {
-  if (!seen_) return {};
-  return {min_, max_};
-}
-
-bool MovingAverageObserver::restore(std::span<const double> state) {
-  if (state.empty()) {
-    *this = MovingAverageObserver(options_);
-    return true;
-  }
-  if (state.size() != 2 || !(state[0] <= state[1]) || !std::isfinite(state[0]) ||
-      !std::isfinite(state[1])) {
-    return false;
-  }
-  seen_ = true;
-  min_ = state[0];
-  max_ = state[1];
-  return true;
-}
-
 }  // namespace octavo::quant

@@ -6,35 +6,34 @@
 
 namespace octavo::quant {
 
-/// The extent of everything seen.
-class MinMaxObserver : public Observer {
+/// Keeps a lower and an upper end.
+class ExtentObserver : public Observer {
  public:
-  explicit MinMaxObserver(const ObserverOptions& options) : options_(options) {}
-  void observe(std::span<const float> values) override;
-  TensorRange range() const override;
+  explicit ExtentObserver(const ObserverOptions& options) : options_(options) {}
   std::vector<double> state() const override;
   bool restore(std::span<const double> state) override;
 
- private:
+ protected:
   ObserverOptions options_;
   bool seen_ = false;
-  TensorRange range_{};
+  double min_ = 0, max_ = 0;
+};
+
+/// The extent of everything seen.
+class MinMaxObserver : public ExtentObserver {
+ public:
+  using ExtentObserver::ExtentObserver;
+  void observe(std::span<const float> values) override;
+  TensorRange range() const override;
 };
 
 /// Exponential moving average of the samples' extents: m += c (new - m). Symmetric: of their
 /// largest magnitude.
-class MovingAverageObserver : public Observer {
+class MovingAverageObserver : public ExtentObserver {
  public:
-  explicit MovingAverageObserver(const ObserverOptions& options) : options_(options) {}
+  using ExtentObserver::ExtentObserver;
   void observe(std::span<const float> values) override;
   TensorRange range() const override;
-  std::vector<double> state() const override;
-  bool restore(std::span<const double> state) override;
-
- private:
-  ObserverOptions options_;
-  bool seen_ = false;
-  double min_ = 0, max_ = 0;
 };
 
 /// A histogram, over [-t, t] or of magnitudes over [0, t].
