@@ -5,6 +5,7 @@
 
 #include "exporters/onnx_downgrade.h"
 #include "octavo/error.h"
+#include "ops/four_bits.h"
 #include "ops/value_types.h"
 
 namespace octavo::exporters {
@@ -14,6 +15,8 @@ using formats::OnnxAttribute;
 using formats::OnnxAttributeType;
 using formats::OnnxNode;
 using formats::OnnxValueInfo;
+
+constexpr std::int64_t kFourBitOpset = 21;
 
 /// Of the release of ONNX that brought the opset (docs/Versioning.md): what older readers take.
 std::int64_t ir_version(std::int64_t opset) {
@@ -155,18 +158,47 @@ class Exporter {
     out.name = node.name;
     out.op_type = node.op;
     out.domain = node.domain;
-    for (const ir::ValueId id : node.inputs) out.inputs.push_back(value_name(id));
+    const bool four_bits =
+        node.is("DequantizeLinear") && node.attributes.find(ops::kFourBits) != nullptr;
+    if (four_bits && options_.opset < kFourBitOpset) refuse_four_bits(node);
+    for (const ir::ValueId id : node.inputs)
+      out.inputs.push_back(four_bits && holds_bytes(id) ? four_bit_name(id) : value_name(id));
     for (const ir::ValueId id : node.outputs) out.outputs.push_back(value_name(id));
     while (!out.outputs.empty() && out.outputs.back().empty()) out.outputs.pop_back();
     while (!out.inputs.empty() && out.inputs.back().empty()) out.inputs.pop_back();
     for (const auto& [name, value] : node.attributes) {
-      out.attributes.push_back(convert(name, value, node));
+      if (!four_bits || name != ops::kFourBits)
+        out.attributes.push_back(convert(name, value, node));
     }
     if (!node.domain.empty()) return push(std::move(out));
     DowngradedNode older = downgrade_node(std::move(out), options_.opset, known_);
     for (OnnxNode& made : older.nodes) push(std::move(made));
     for (formats::OnnxTensor& tensor : older.initializers)
       model_.graph.initializers.push_back(std::move(tensor));
+  }
+
+  bool holds_bytes(ir::ValueId id) const {
+    const Tensor* constant = id == ir::kNoValue ? nullptr : graph_.constant(id);
+    return constant != nullptr &&
+           (constant->dtype() == DType::kInt8 || constant->dtype() == DType::kUint8);
+  }
+
+  /// The initializer of a constant as 4-bit integers; one of 8 bits may stand beside it.
+  const std::string& four_bit_name(ir::ValueId id) {
+    std::string& name = four_bit_names_[id];
+    if (!name.empty()) return name;
+    name = fresh(graph_.value(id).name);
+    model_.graph.initializers.push_back({name, *graph_.constant(id), true});
+    return name;
+  }
+
+  [[noreturn]] void refuse_four_bits(const ir::Node& node) const {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "the opset does not have integers of 4 bits",
+                 .place = "node '" + node.name + "' (" + node.op + ")",
+                 .expected = "opset " + std::to_string(kFourBitOpset) + " or later",
+                 .found = "opset " + std::to_string(options_.opset),
+                 .fix = "ask for --opset " + std::to_string(kFourBitOpset)});
   }
 
   /// Nodes need names of their own, too: onnxruntime refuses a model otherwise.
@@ -212,6 +244,7 @@ class Exporter {
   formats::OnnxModel model_;
   std::unordered_map<ir::ValueId, std::string> names_;
   std::unordered_map<std::string, ir::ValueId> values_;  // the same, backwards
+  std::unordered_map<ir::ValueId, std::string> four_bit_names_;
   std::set<std::string> taken_, node_names_;
   std::unordered_map<std::string, std::size_t> counts_, node_counts_;
   std::vector<OnnxNode> aliases_;

@@ -23,6 +23,32 @@ struct ExternalData {
   std::size_t size = 0;
 };
 
+constexpr std::int64_t kUint4 = 21, kInt4 = 22;  // TensorProto.DataType
+
+std::int64_t stored_type(const OnnxTensor& tensor) {
+  if (!tensor.four_bits) return static_cast<std::int64_t>(tensor.tensor.dtype());
+  return tensor.tensor.dtype() == DType::kInt8 ? kInt4 : kUint4;
+}
+
+std::size_t stored_bytes(const OnnxTensor& tensor) {
+  return tensor.four_bits ? (tensor.tensor.elements() + 1) / 2 : tensor.tensor.byte_size();
+}
+
+// Calls `use` with the tensor's bytes as a file has them: of 4-bit integers two a byte, the first
+// in the lower half.
+template <typename F>
+void with_stored(const OnnxTensor& tensor, F use) {
+  const auto* bytes = reinterpret_cast<const char*>(tensor.tensor.bytes());
+  if (!tensor.four_bits) return use(std::string_view(bytes, tensor.tensor.byte_size()));
+  std::string packed(stored_bytes(tensor), '\0');
+  for (std::size_t i = 0; i < tensor.tensor.elements(); ++i) {
+    const unsigned half = static_cast<unsigned char>(bytes[i]) & 15u;
+    packed[i / 2] =
+        static_cast<char>(static_cast<unsigned char>(packed[i / 2]) | half << i % 2 * 4);
+  }
+  use(std::string_view(packed));
+}
+
 // Writes fields, or only counts their bytes: a message's length stands before it.
 class Emitter {
  public:
@@ -114,19 +140,22 @@ void Emitter::emit(Emitter& out, const OnnxOpset& opset) {
 
 void Emitter::emit(Emitter& out, const OnnxTensor& tensor) {
   for (const std::int64_t dim : tensor.tensor.shape()) out.integer(1, dim);
-  out.integer(2, static_cast<std::int64_t>(tensor.tensor.dtype()));
+  out.integer(2, stored_type(tensor));
   out.text(8, tensor.name);
   if (out.external_ != nullptr) {
     if (const auto at = out.external_->offsets.find(&tensor); at != out.external_->offsets.end()) {
       out.entry(13, "location", out.external_->location);
       out.entry(13, "offset", std::to_string(at->second));
-      out.entry(13, "length", std::to_string(tensor.tensor.byte_size()));
+      out.entry(13, "length", std::to_string(stored_bytes(tensor)));
       out.integer(14, 1);
       return;
     }
   }
-  out.bytes(9, {reinterpret_cast<const char*>(tensor.tensor.bytes()), tensor.tensor.byte_size()});
-  if (out.out_ != nullptr) tensor.tensor.release();
+  if (out.out_ == nullptr)
+    return out.bytes(9,
+                     {reinterpret_cast<const char*>(tensor.tensor.bytes()), stored_bytes(tensor)});
+  with_stored(tensor, [&](std::string_view bytes) { out.bytes(9, bytes); });
+  tensor.tensor.release();
 }
 
 void Emitter::emit(Emitter& out, const OnnxValueInfo& info) {
@@ -236,7 +265,7 @@ std::size_t checked_model_bytes(const OnnxModel& model, const ExternalData* exte
 ExternalData lay_out(const OnnxModel& model, std::string location) {
   ExternalData out{.location = std::move(location), .offsets = {}};
   for (const OnnxTensor& tensor : model.graph.initializers) {
-    const std::size_t bytes = tensor.tensor.byte_size();
+    const std::size_t bytes = stored_bytes(tensor);
     if (bytes < kExternalAtLeast) continue;
     const std::size_t at =
         (out.size + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
@@ -253,11 +282,11 @@ void write_data(const OnnxModel& model, const ExternalData& external, std::ostre
     if (at == external.offsets.end()) continue;
     const std::string padding(at->second - written, '\0');
     out.write(padding.data(), static_cast<std::streamsize>(padding.size()));
-    const std::size_t bytes = tensor.tensor.byte_size();
-    out.write(reinterpret_cast<const char*>(tensor.tensor.bytes()),
-              static_cast<std::streamsize>(bytes));
+    with_stored(tensor, [&](std::string_view bytes) {
+      out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    });
     tensor.tensor.release();
-    written = at->second + bytes;
+    written = at->second + stored_bytes(tensor);
   }
 }
 

@@ -67,6 +67,26 @@ TEST_F(OnnxExternalData, IsReadBackAndAligned) {
   EXPECT_EQ(fs::path(back.external_files[0]).filename(), "m.onnx_data");
 }
 
+TEST_F(OnnxExternalData, FourBitIntegersAreTwoAByte) {
+  OnnxModel model = three_tensors();
+  Tensor odd(DType::kInt8, {2, 1501}), few(DType::kUint8, {3});
+  for (std::size_t i = 0; i < odd.elements(); ++i)
+    odd.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(static_cast<int>(i % 16) - 8);
+  for (std::size_t i = 0; i < 3; ++i)
+    few.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(15 - i);
+  model.graph.initializers = {{"int4", odd, true}, {"uint4", few, true}};
+  for (const bool external : {false, true}) {
+    const OnnxWritten written = write_onnx(model, file("m.onnx"), {.external_data = external});
+    EXPECT_EQ(written.data_bytes, external ? 1501u : 0u);
+    const OnnxModel back = read_onnx(file("m.onnx"));
+    ASSERT_EQ(back.graph.initializers.size(), 2u);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_TRUE(back.graph.initializers[i].four_bits);
+      EXPECT_TRUE(identical(back.graph.initializers[i].tensor, model.graph.initializers[i].tensor));
+    }
+  }
+}
+
 TEST_F(OnnxExternalData, IsForLargeTensorsOnly) {
   OnnxModel model = three_tensors();
   model.graph.initializers = {{"small", counted(255, 7)}};

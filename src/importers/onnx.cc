@@ -7,6 +7,7 @@
 #include "importers/onnx_inline.h"
 #include "importers/onnx_upgrade.h"
 #include "octavo/error.h"
+#include "ops/four_bits.h"
 #include "ops/op.h"
 
 namespace octavo::importers {
@@ -233,6 +234,9 @@ class Importer {
       }
       out.attributes.set(attribute.name, convert(node, attribute));
     }
+    if (node.op_type == "DequantizeLinear" && !node.inputs.empty() &&
+        four_bits_.contains(node.inputs[0]))
+      out.attributes.set(ops::kFourBits, std::int64_t{1});
     graph_.add_node(std::move(out));
   }
 

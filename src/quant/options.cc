@@ -132,9 +132,6 @@ void check_quantize_options(const QuantizeOptions& o) {
   if (o.mode == QuantizeMode::kOctavo && o.format == QuantizeFormat::kQdq)
     conflict("a scale a token row has no QDQ form", "format QOperator",
              "choose --format QOperator, or --mode dynamic");
-  if (o.mode == QuantizeMode::kInt4 && o.format == QuantizeFormat::kQdq)
-    conflict("int4 weights are written as MatMulNBits alone", "format QOperator",
-             "choose --format QOperator, or --mode int8");
   if (weight_only) {
     const std::size_t b = o.block_size;
     if (b < 16 || b > 256 || (b & (b - 1)) != 0)

@@ -192,9 +192,40 @@ INSTANTIATE_TEST_SUITE_P(
              },
              0.98,
              {{"MatMulNBits", 3}}},
+        Case{"int4_blocks_qdq",
+             [](auto& o) {
+               o.mode = QuantizeMode::kInt4;
+               o.format = QuantizeFormat::kQdq;
+               o.block_size = 16;
+             },
+             0.98,
+             {{"MatMul", 3}, {"DequantizeLinear", 3}}},
         Case{"float16", [](auto& o) { o.mode = QuantizeMode::kFloat16; }, 0.99999, {{"Cast", 2}}},
         Case{"bfloat16", [](auto& o) { o.mode = QuantizeMode::kBFloat16; }, 0.9999, {}}),
     [](const auto& info) { return info.param.name; });
+
+// Two ways to write one rounding.
+TEST(Quantize, FourBitsAreTheSameInEitherFormat) {
+  for (const bool symmetric : {true, false}) {
+    std::vector<Tensor> outputs[2];
+    for (const auto format : {QuantizeFormat::kQOperator, QuantizeFormat::kQdq}) {
+      Model model;
+      QuantizeOptions options;
+      options.mode = QuantizeMode::kInt4;
+      options.format = format;
+      options.block_size = 16;
+      options.weight_symmetric = symmetric;
+      quantize(model.graph, options);
+      outputs[format == QuantizeFormat::kQdq] = model.run();
+    }
+    ASSERT_EQ(outputs[0].size(), outputs[1].size());
+    for (std::size_t o = 0; o < outputs[0].size(); ++o) {
+      const auto a = outputs[0][o].data<float>(), b = outputs[1][o].data<float>();
+      ASSERT_EQ(a.size(), b.size());
+      for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5f);
+    }
+  }
+}
 
 TEST(Quantize, NamesAreThoseOfOnnxruntimesQuantiser) {
   Model model;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/four_bits.h"
+
 namespace octavo::quant {
 namespace {
 
@@ -79,48 +81,81 @@ Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symme
 
 namespace {
 
-/// int8 values with a scale a block of rows, as DequantizeLinear of opset 21 has them.
-ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
-  const Tensor matrix = *r.graph().constant(weight);
-  const std::size_t block = r.options().block_size;
+/// Integers with a scale and a zero point a block of rows, as DequantizeLinear of opset 21 has
+/// them.
+struct BlockedRows {
+  Tensor values;  // int8 or uint8 [K, N]
+  Tensor scales;  // float32 [ceil(K / block), N]
+  Tensor zeros;   // of the values' type, as the scales
+};
+
+/// 8 bits: int8, the scheme of onnxruntime's quantiser. 4 bits: the integers of make_blocks(),
+/// which are int4 around zero where symmetric, else uint4.
+BlockedRows make_blocked_rows(const Tensor& matrix, int bits, std::size_t block, bool symmetric) {
   const auto rows = static_cast<std::size_t>(matrix.dim(0)),
              columns = static_cast<std::size_t>(matrix.dim(1));
   const std::size_t blocks = (rows + block - 1) / block;
-  const IntegerScheme scheme{QuantizedType::kInt8, r.options().weight_symmetric.value_or(true),
-                             false};
-  Tensor values(DType::kInt8, matrix.shape());
-  Tensor scales(DType::kFloat32, {static_cast<std::int64_t>(blocks), matrix.dim(1)});
-  Tensor zeros(DType::kInt8, scales.shape());
+  const DType dtype = bits == 8 || symmetric ? DType::kInt8 : DType::kUint8;
+  BlockedRows out{
+      .values = Tensor(dtype, matrix.shape()),
+      .scales = Tensor(DType::kFloat32, {static_cast<std::int64_t>(blocks), matrix.dim(1)}),
+      .zeros = {}};
+  out.zeros = Tensor(dtype, out.scales.shape());
+  const IntegerScheme scheme{QuantizedType::kInt8, symmetric, false};
   const auto x = matrix.data<float>();
+  const auto scales = out.scales.mutable_data<float>();
+  std::byte *values = out.values.mutable_bytes(), *zeros = out.zeros.mutable_bytes();
+  std::vector<float> part(block);
   for (std::size_t b = 0; b < blocks; ++b) {
-    const std::size_t from = b * block, to = std::min(rows, from + block);
+    const std::size_t from = b * block, count = std::min(block, rows - from);
     for (std::size_t c = 0; c < columns; ++c) {
-      float low = 0, high = 0;
-      for (std::size_t k = from; k < to; ++k) {
-        low = std::min(low, x[k * columns + c]);
-        high = std::max(high, x[k * columns + c]);
-      }
-      const Scale s = choose_scale(low, high, scheme);
-      scales.mutable_data<float>()[b * columns + c] = s.scale;
-      zeros.mutable_data<std::int8_t>()[b * columns + c] = static_cast<std::int8_t>(s.zero);
-      for (std::size_t k = from; k < to; ++k) {
-        const float code =
-            std::nearbyint(x[k * columns + c] / s.scale) + static_cast<float>(s.zero);
-        values.mutable_data<std::int8_t>()[k * columns + c] =
-            static_cast<std::int8_t>(std::clamp(code, -128.0f, 127.0f));
+      for (std::size_t k = 0; k < count; ++k) part[k] = x[(from + k) * columns + c];
+      const std::span<const float> found = std::span(part).first(count);
+      const std::size_t at = b * columns + c;
+      if (bits == 4) {
+        const Block chosen = choose_block(found, bits, symmetric);
+        const int shift = symmetric ? chosen.zero : 0;  // int4 is around zero
+        const float inverse = chosen.scale == 0 ? 0 : 1 / chosen.scale;
+        scales[at] = chosen.scale;
+        zeros[at] = static_cast<std::byte>(chosen.zero - shift);
+        for (std::size_t k = 0; k < count; ++k) {
+          const float code = std::round(found[k] * inverse + static_cast<float>(chosen.zero));
+          values[(from + k) * columns + c] =
+              static_cast<std::byte>(static_cast<int>(std::clamp(code, 0.0f, 15.0f)) - shift);
+        }
+      } else {
+        const auto [low, high] = std::ranges::minmax(found);
+        const Scale s = choose_scale(std::min(low, 0.0f), std::max(high, 0.0f), scheme);
+        scales[at] = s.scale;
+        zeros[at] = static_cast<std::byte>(s.zero);
+        for (std::size_t k = 0; k < count; ++k) {
+          const float code = std::nearbyint(found[k] / s.scale) + static_cast<float>(s.zero);
+          values[(from + k) * columns + c] =
+              static_cast<std::byte>(static_cast<int>(std::clamp(code, -128.0f, 127.0f)));
+        }
       }
     }
   }
+  return out;
+}
+
+ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
+  const QuantizeOptions& options = r.options();
+  const int bits = options.mode == QuantizeMode::kInt4 ? 4 : 8;
+  const Tensor matrix = *r.graph().constant(weight);
+  BlockedRows rows =
+      make_blocked_rows(matrix, bits, options.block_size, options.weight_symmetric.value_or(true));
   matrix.release();
-  const std::string base = r.name(weight);
+  const std::string base = r.name(weight), name = base + "_DQ_Q" + std::to_string(bits);
   ir::Attributes attributes;
   attributes.set("axis", std::int64_t{0});
-  attributes.set("block_size", static_cast<std::int64_t>(block));
+  attributes.set("block_size", static_cast<std::int64_t>(options.block_size));
+  if (bits == 4) attributes.set(ops::kFourBits, std::int64_t{1});
   return r.emit("DequantizeLinear",
-                {r.graph().add_constant(base + "_DQ_Q8", std::move(values)),
-                 r.graph().add_constant(base + "_DQ_scales", std::move(scales)),
-                 r.graph().add_constant(base + "_DQ_zero_points", std::move(zeros))},
-                base + "_DQ_Q8", base + "_DQ_Q8_output", std::move(attributes));
+                {r.graph().add_constant(name, std::move(rows.values)),
+                 r.graph().add_constant(base + "_DQ_scales", std::move(rows.scales)),
+                 r.graph().add_constant(base + "_DQ_zero_points", std::move(rows.zeros))},
+                name, name + "_output", std::move(attributes));
 }
 
 }  // namespace

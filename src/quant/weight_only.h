@@ -17,7 +17,7 @@ struct Blocks {
 /// 2^(bits - 1). Asymmetric: the range of each block, zero included, over 0 .. 2^bits - 1.
 Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symmetric);
 
-/// MatMulNBits, or (QDQ, 8 bits) MatMul with weights from a DequantizeLinear with blocks.
+/// MatMulNBits, or (QDQ) MatMul with weights from a DequantizeLinear with blocks.
 void weight_only_product(Rewriter& rewriter, const ir::Node& node);
 
 }  // namespace octavo::quant

@@ -21,7 +21,8 @@ constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21;
 
 std::int64_t opset_for(const QuantizeModelOptions& options) {
   const QuantizeOptions& s = options.scheme;
-  const bool blocked = s.mode == QuantizeMode::kInt8 && s.format == QuantizeFormat::kQdq;
+  const bool weights_alone = s.mode == QuantizeMode::kInt8 || s.mode == QuantizeMode::kInt4;
+  const bool blocked = weights_alone && s.format == QuantizeFormat::kQdq;
   if (options.opset == 0) return blocked ? kBlockedOpset : kUsualOpset;
   if (blocked && options.opset < kBlockedOpset) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -8,56 +8,29 @@
 The binary is $OCTAVO_BINARY. Exit code 1 when anything is off.
 """
 
-import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 import onnx
-import onnxruntime
 from safetensors.numpy import load_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
-SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
-MODELS = ROOT / "tests/data/models"
+from oracle import DATA, MODELS, SHARED, absent, checked, cosines, encoded, exit_code, minilm, octavo_json, open_session, report
+
 OPSETS = range(11, 22)
 LIMIT = 2e-5  # aimed at; the promise is 1e-4
 COSINE = 0.999999
 
-failures = 0
-
-
-def report(label: str, good: bool, text: str) -> None:
-    global failures
-    failures += not good
-    print(f"{label}: {text}{'' if good else ' FAILED'}", flush=True)
-
 
 def convert(model: pathlib.Path, out: pathlib.Path, *flags: str) -> pathlib.Path:
-    done = subprocess.run([BINARY, "convert", str(model), "-o", str(out), "--json", *flags], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"convert {model} {flags}: {done.stderr}")
-    said = json.loads(done.stdout)
+    said = octavo_json("convert", model, "-o", out, *flags)
     assert (out / "octavo.json").exists()
     return pathlib.Path(said["path"])
 
 
-def open_session(path: pathlib.Path, fused: bool = False):
-    options = onnxruntime.SessionOptions()
-    level = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if fused else level.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 def check_file(path: pathlib.Path, opset: int) -> None:
-    onnx.checker.check_model(str(path), full_check=True)
-    model = onnx.load(path, load_external_data=False)
+    model = checked(path)
     versions = {i.domain: i.version for i in model.opset_import}
     assert versions[""] == opset, versions
     for node in model.graph.node:
@@ -128,12 +101,7 @@ def check_directories(scratch: pathlib.Path) -> None:
 
 def check_goldens(scratch: pathlib.Path) -> None:
     folder = SHARED / "goldens/onnx"
-    files = sorted(folder.glob("*.onnx"))
-    if not files:
-        print(f"left out: {folder} is absent")
-        if os.environ.get("CI"):
-            report("goldens", False, "absent")
-        files = sorted((ROOT / "tests/data/onnx").glob("*.onnx"))
+    files = sorted((DATA / "onnx" if absent(folder) else folder).glob("*.onnx"))
     for file in files:
         expected = load_file(MODELS / family_of(file.name) / "expected.safetensors")
         check_model(file.stem, file, expected, scratch)
@@ -173,24 +141,13 @@ def check_sentence_embeddings(scratch: pathlib.Path) -> None:
                 report(f"{kind}, {'' if normalize else 'not '}normalized, opset {opset}", error <= LIMIT, f"{error:.1e}")
 
 
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
-
-
 def check_minilm(scratch: pathlib.Path) -> None:
-    cache = pathlib.Path(os.environ.get("OCTAVO_MODELS", "~/.cache/octavo/models")).expanduser()
-    source, goldens = cache / "all-MiniLM-L6-v2", SHARED / "goldens/embeddings"
-    for need in (source, goldens):
-        if not need.exists():
-            print(f"left out: {need} is absent")
-            if os.environ.get("CI"):
-                report("all-MiniLM-L6-v2", False, "absent")
-            return
+    found = minilm()
+    if found is None:
+        return
     import tokenizers
 
-    texts = json.loads((goldens / "texts.json").read_text())
-    wanted = load_file(goldens / "expected.safetensors")["all-MiniLM-L6-v2"]
+    source, texts, wanted = found
     plain = convert(source, scratch / "minilm")
     baked = convert(source, scratch / "minilm-sentence", "--sentence-embedding")
     tokenizer = tokenizers.Tokenizer.from_file(str(scratch / "minilm" / "tokenizer.json"))
@@ -198,16 +155,13 @@ def check_minilm(scratch: pathlib.Path) -> None:
     tokenizer.no_padding()
     for path in (plain, baked):
         check_file(path, 17)
-        session = open_session(path, fused=True)
-        names = [i.name for i in session.get_inputs()]
+        session = open_session(path)
         alone = []
         for text in texts:
-            encoded = tokenizer.encode(text)
-            feeds = {"input_ids": encoded.ids, "attention_mask": encoded.attention_mask, "token_type_ids": encoded.type_ids}
-            outputs = session.run(None, {name: np.array([feeds[name]], dtype=np.int64) for name in names})
+            outputs = session.run(None, encoded(session, [tokenizer.encode(text)]))
             alone.append(outputs[1][0] if path == baked else outputs[0][0].mean(0))
         got = np.stack(alone)
-        value = cosine(got, wanted)
+        value = float(cosines(got, wanted).min())
         lengths = np.linalg.norm(got, axis=1)
         unit = path == plain or bool(np.abs(lengths - 1).max() < 1e-6)
         report(f"all-MiniLM-L6-v2, {path.parent.name}", value >= COSINE and unit, f"lowest cosine {value:.9f}")
@@ -222,7 +176,7 @@ def main() -> int:
             check_directories(folder)
             check_goldens(folder)
             check_sentence_embeddings(folder)
-    return 1 if failures else 0
+    return exit_code()
 
 
 if __name__ == "__main__":

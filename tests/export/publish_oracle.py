@@ -9,53 +9,25 @@ The binary is $OCTAVO_BINARY. Exit code 1 when anything is off.
 """
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
 from safetensors.numpy import load_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
-SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
-MODELS = ROOT / "tests/data/models"
+from oracle import MODELS, checked, cosines, encoded, exit_code, minilm, octavo, open_session, report
+
 NAMES = ("onnx/model.onnx", "onnx/model_O2.onnx", "onnx/model_quantized.onnx")
 # Of the optimised file; of the quantised one on random weights: cosine of rows, 1 - relative error of logits.
 ERROR, COSINE, LOGITS = 1e-5, 0.97, 0.9
 
-failures = 0
-
-
-def report(label: str, good: bool, text: str) -> None:
-    global failures
-    failures += not good
-    print(f"{label}: {text}{'' if good else ' FAILED'}", flush=True)
-
 
 def publish(model: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
-    done = subprocess.run([BINARY, "convert", str(model), "-o", str(out), "--publish", "-q"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"convert {model} --publish: {done.stderr}")
+    octavo("convert", model, "-o", out, "--publish", "-q")
     for name in NAMES:
-        onnx.checker.check_model(str(out / name), full_check=True)
+        checked(out / name)
     return out
-
-
-def open_session(path: pathlib.Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
 def padded(mask: np.ndarray, values: np.ndarray, fill: int) -> np.ndarray:
@@ -90,18 +62,12 @@ def check_tiny(scratch: pathlib.Path) -> None:
 
 
 def check_minilm(scratch: pathlib.Path) -> None:
-    cache = pathlib.Path(os.environ.get("OCTAVO_MODELS", "~/.cache/octavo/models")).expanduser()
-    source, goldens = cache / "all-MiniLM-L6-v2", SHARED / "goldens/embeddings"
-    for need in (source, goldens):
-        if not need.exists():
-            print(f"left out: {need} is absent")
-            if os.environ.get("CI"):
-                report("all-MiniLM-L6-v2", False, "absent")
-            return
+    found = minilm()
+    if found is None:
+        return
     import tokenizers
 
-    texts = json.loads((goldens / "texts.json").read_text())
-    wanted = load_file(goldens / "expected.safetensors")["all-MiniLM-L6-v2"]
+    source, texts, wanted = found
     folder = publish(source, scratch / "minilm")
     modules = json.loads((folder / "modules.json").read_text())
     assert [m["type"].split(".")[-1] for m in modules] == ["Transformer", "Pooling", "Normalize"], modules
@@ -111,13 +77,11 @@ def check_minilm(scratch: pathlib.Path) -> None:
     tokenizer.enable_truncation(json.loads((folder / "sentence_bert_config.json").read_text())["max_seq_length"])
     for name, limit in zip(NAMES, (0.999999, 0.999999, 0.97)):
         session = open_session(folder / name)
-        names = [i.name for i in session.get_inputs()]
         rows = []
         for begin in range(0, len(texts), 8):
             tokenizer.enable_padding()
             batch = tokenizer.encode_batch(texts[begin : begin + 8])
-            fields = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-            feeds = {n: np.array([getattr(e, fields[n]) for e in batch], dtype=np.int64) for n in names}
+            feeds = encoded(session, batch)
             kept = feeds["attention_mask"][..., None]
             rows.append((session.run(None, feeds)[0] * kept).sum(1) / kept.sum(1))
         values = cosines(np.concatenate(rows), wanted)
@@ -128,7 +92,7 @@ def check_minilm(scratch: pathlib.Path) -> None:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         (check_minilm if sys.argv[1:] == ["models"] else check_tiny)(pathlib.Path(folder))
-    return 1 if failures else 0
+    return exit_code()
 
 
 if __name__ == "__main__":

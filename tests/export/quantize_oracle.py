@@ -18,22 +18,19 @@ float16 and bfloat16. Three things are held:
 import collections
 import itertools
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 import onnx
-import onnxruntime as ort
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file, save_file
 
-OCTAVO = os.environ.get("OCTAVO_BINARY", "build/release/octavo")
-DATA = pathlib.Path("tests/data")
+from oracle import DATA, checked, cosines, octavo, octavo_json, open_session
+
 VERBOSE = "--verbose" in sys.argv
 # Lowest cosine of a row with the float model's, by mode; of a model with random weights, whose errors nothing averages.
 BOUNDS = {"dynamic": 0.997, "static": 0.98, "octavo": 0.998, "int8": 0.998, "int4": 0.95, "float16": 0.99999, "bfloat16": 0.9995}
@@ -59,6 +56,8 @@ def matrix():
     for block, blocks in ((16, []), (32, ["--asymmetric"]), (64, ["--accuracy-level", "4"])):
         yield "int8", ["--mode", "int8", "--block-size", str(block), *blocks]
         yield "int4", ["--mode", "int4", "--block-size", str(block), *blocks]
+        yield "int4", ["--mode", "int4", "--format", "QDQ", "--block-size", str(block), *(b for b in blocks if b == "--asymmetric")]
+    yield "int4", ["--mode", "int4", "--format", "QDQ", "--level", "2", "--external-data"]
     yield "int8", ["--mode", "int8", "--format", "QDQ"]
     yield "int8", ["--mode", "int8", "--level", "2"]
     yield "float16", ["--mode", "float16"]
@@ -77,13 +76,6 @@ def tiny(folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def open_session(path: pathlib.Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 def make_inputs(session) -> dict[str, np.ndarray]:
     random = np.random.default_rng(3)
     lengths = (17, 24, 5)
@@ -98,24 +90,25 @@ def rows(output: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.min((a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)))
+    return float(cosines(a, b).min())
 
 
 def quantize(source, out, *flags) -> dict:
-    command = [OCTAVO, "quantize", str(source), "-o", str(out), "--json", *flags]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
+    return octavo_json("quantize", source, "-o", out, *flags)
 
 
 def run_octavo(model, inputs, folder) -> list[np.ndarray]:
     save_file(inputs, folder / "in.safetensors")
-    command = [OCTAVO, "run", str(model), "--inputs", str(folder / "in.safetensors"), "-o", str(folder / "out.safetensors"), "-q"]
-    done = subprocess.run([*command, "--precision", "fp32", "--no-plan-cache"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    octavo("run", model, "--inputs", folder / "in.safetensors", "-o", folder / "out.safetensors", "-q", "--precision", "fp32", "--no-plan-cache")
     return load_file(folder / "out.safetensors")
+
+
+def check_four_bits(model: onnx.ModelProto, flags: list[str]) -> None:
+    """QDQ with 4 bits: every DequantizeLinear of a product reads int4, or uint4 with --asymmetric."""
+    wanted = TensorProto.UINT4 if "--asymmetric" in flags else TensorProto.INT4
+    types = {t.name: t.data_type for t in model.graph.initializer}
+    read = [types[n.input[0]] for n in model.graph.node if n.op_type == "DequantizeLinear" and any(a.name == "block_size" for a in n.attribute)]
+    assert read and set(read) == {wanted}, (flags, read)
 
 
 def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path, held: bool) -> int:
@@ -128,8 +121,9 @@ def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path
     for number, (mode, flags) in enumerate(matrix()):
         out = folder / str(number)
         report = quantize(source, out, *flags, *(["--calibration", str(texts)] if mode == "static" else []))
-        model = onnx.load(report["path"])
-        onnx.checker.check_model(model, full_check=True)
+        model = checked(report["path"])
+        if mode == "int4" and "QDQ" in flags:
+            check_four_bits(model, flags)
         session = open_session(report["path"])
         found = rows(session.run([name], inputs)[0], mask)
         near = cosine(found, wanted)

@@ -9,6 +9,7 @@
 #include "importers/onnx.h"
 #include "octavo/error.h"
 #include "ops/evaluate.h"
+#include "ops/four_bits.h"
 
 namespace octavo {
 namespace {
@@ -200,6 +201,53 @@ TEST(ExportOnnx, KeepsNamesOfInputsAndOutputsAndMakesTheOthersUnique) {
     EXPECT_EQ(std::adjacent_find(names->begin(), names->end()), names->end());
   }
   EXPECT_EQ(importers::import_onnx(model).outputs().size(), 4u);
+}
+
+/// x times weights that a DequantizeLinear makes of `values`, in blocks of two rows.
+ir::Graph four_bits(const Tensor& values, const Tensor& zeros) {
+  ir::Graph graph;
+  const ValueId x = graph.add_input("x", DType::kFloat32, {{2}, {4}});
+  const Tensor scales = Tensor::from<float>({2, 3}, std::vector<float>{1, 2, -0.5f, 4, 0.25f, 3});
+  ir::Attributes attributes;
+  attributes.set("axis", std::int64_t{0});
+  attributes.set("block_size", std::int64_t{2});
+  attributes.set(ops::kFourBits, std::int64_t{1});
+  const ValueId w = graph.emit("DequantizeLinear",
+                               {graph.add_constant("w", values), graph.add_constant("s", scales),
+                                graph.add_constant("z", zeros)},
+                               std::move(attributes));
+  graph.add_output(graph.emit("MatMul", {x, w}), "y");
+  return graph;
+}
+
+TEST(ExportOnnx, WritesIntegersOfFourBits) {
+  const Tensor x = Tensor::from<float>({2, 4}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8});
+  const std::vector<std::int8_t> around{-8, 7, 0, 1, -1, 2, 3, -4, 5, 6, -7, 4},
+      z{0, 1, -1, 2, 0, 3};
+  const std::vector<std::uint8_t> above{15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+      zu{8, 0, 15, 1, 2, 3};
+  const ir::Graph graphs[] = {
+      four_bits(Tensor::from<std::int8_t>({4, 3}, around), Tensor::from<std::int8_t>({2, 3}, z)),
+      four_bits(Tensor::from<std::uint8_t>({4, 3}, above), Tensor::from<std::uint8_t>({2, 3}, zu))};
+  for (const ir::Graph& graph : graphs) {
+    const auto evaluate = [&](const ir::Graph& g) {
+      const ValueId wanted[] = {g.outputs()[0].value};
+      return ops::evaluate(g, {{g.inputs()[0], x}}, wanted)[0];
+    };
+    const formats::OnnxModel model = exporters::export_onnx(graph, {.opset = 21, .metadata = {}});
+    std::size_t marked = 0;
+    for (const auto& tensor : model.graph.initializers) marked += tensor.four_bits;
+    EXPECT_EQ(marked, 2u);
+    for (const auto& node : model.graph.nodes) {
+      for (const auto& attribute : node.attributes) EXPECT_NE(attribute.name, ops::kFourBits);
+    }
+    const ir::Graph back = importers::import_onnx(model);
+    EXPECT_TRUE(identical(evaluate(back), evaluate(graph)));
+    // What was read is written with 4 bits again.
+    const auto again = exporters::export_onnx(back, {.opset = 21, .metadata = {}});
+    EXPECT_TRUE(std::ranges::any_of(again.graph.initializers, [](auto& t) { return t.four_bits; }));
+    EXPECT_THROW(exporters::export_onnx(graph, {.opset = 20, .metadata = {}}), Error);
+  }
 }
 
 TEST(ExportOnnx, HasTheIrVersionOfTheOpset) {
