@@ -6,6 +6,7 @@
 
 #include "flags.h"
 #include "format.h"
+#include "interrupt.h"
 #include "octavo/benchmark.h"
 #include "progress.h"
 #include "verbs.h"
@@ -99,6 +100,7 @@ struct BenchCommand {
     };
     const BenchmarkResult result = run_benchmark(model, options);
     progress.clear();
+    const Interruptible guard;
     if (!report.empty()) write_benchmark_report(report, result, context.command_line);
     Console& console = context.console;
     if (console.json) return print_json(result);

@@ -1,5 +1,6 @@
-// Ctrl-C. Outside of an Interruptible scope it ends the process at once; inside, the first one only
-// asks (`interrupted()` becomes true, so that files are put away), the second one ends the process.
+// Ctrl-C, and being asked to end (SIGTERM, SIGHUP). Outside of an Interruptible scope that ends the
+// process at once; inside, the first one only asks (`interrupted()` becomes true, so that files are
+// put away), the second one ends the process.
 #pragma once
 
 namespace octavo::cli {
@@ -9,6 +10,8 @@ inline constexpr int kExitInterrupted = 130;
 
 void install_interrupt_handler();
 bool interrupted();
+/// What a shell expects of a process that was ended so: 128 and the number of the signal.
+int interrupted_exit_code();
 
 class Interruptible {
  public:

@@ -1,5 +1,6 @@
 // octavo's command line: picks the verb, reads the environment, and turns every failure into one
-// message and one exit code: 0 ok, 1 failed, 2 usage, 3 not found, 130 interrupted.
+// message and one exit code: 0 ok, 1 failed, 2 usage, 3 not found, 130 interrupted,
+// 143 asked to end.
 #include <unistd.h>
 
 #include <csignal>
@@ -55,7 +56,7 @@ int exit_code(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument: return 2;
     case ErrorCode::kNotFound: return 3;
-    case ErrorCode::kCancelled: return kExitInterrupted;
+    case ErrorCode::kCancelled: return interrupted_exit_code();
     default: return 1;
   }
 }

@@ -9,6 +9,7 @@
 
 #include "flags.h"
 #include "format.h"
+#include "interrupt.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -89,6 +90,7 @@ struct ProfileCommand {
     };
     const ProfileResult result = run_profile(model, options);
     progress.clear();
+    const Interruptible guard;
     if (!folded.empty()) write_folded_stacks(folded, result, 0);
     if (!svg.empty()) write_flame_graph(svg, result, 0);
     Console& console = context.console;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "flags.h"
+#include "interrupt.h"
 #include "octavo/array_io.h"
 #include "octavo/model.h"
 #include "verbs.h"
@@ -28,6 +29,7 @@ struct RunCommand {
     const std::vector<NamedTensor> given = read_tensors(inputs);
     Model loaded = Model::load(model, options);
     const std::vector<NamedTensor> results = loaded.run(given);
+    const Interruptible guard;
     write_tensors(output, results);
     Json list = Json::array();
     for (const NamedTensor& tensor : results) {

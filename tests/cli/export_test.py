@@ -85,6 +85,7 @@ class Written(unittest.TestCase):
         cases = [(2, "convert", "--opset", "9"), (2, "convert", "--opset", "99"), (2, "optimize", "--level", "7"),
                  (2, "optimize", "--disable", "fuse_gelus"), (2, "quantize", "--mode", "int3"),
                  (2, "quantize", "--mode", "int8", "--format", "QDQ", "--opset", "17"),
+                 (2, "quantize", "--mode", "int4", "--format", "QDQ", "--opset", "17"),
                  (2, "quantize", "--max-loss", "0.5%"), (2, "convert", "--publish", "--file-name", "x.onnx")]
         for code, verb, *flags in cases:
             with self.subTest(f"{verb} {flags}"):
@@ -213,24 +214,31 @@ class Broken(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(digests(out), before)
 
-    def test_control_c(self):
-        """Whenever it comes, the directory is there whole or not at all."""
-        stopped = 0
-        for step in range(40):
-            shutil.rmtree(path("broken"), ignore_errors=True)
-            process = subprocess.Popen([BINARY, "convert", embedder(), "-o", path("broken"), "--publish", "-q"],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(0.002 * step)
-            process.send_signal(signal.SIGINT)
-            code = process.wait(60)
-            self.assertIn(code, (0, 130, -signal.SIGINT))
-            stopped += code != 0
-            if code == 0:
-                self.assertEqual(len(files(path("broken"))), len(COMPANIONS) + 4)
-                self.assertEqual(self.left_behind(), ["broken"])
-            else:
-                self.assertEqual(self.left_behind(), [])
-        self.assertGreater(stopped, 0)
+    def stop(self, sent, step, verb, *flags):
+        """Whether the signal came in time; the directory is there whole or not at all."""
+        shutil.rmtree(path("broken"), ignore_errors=True)
+        process = subprocess.Popen([BINARY, verb, embedder(), "-o", path("broken"), "-q", *flags],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.002 * step)
+        process.send_signal(sent)
+        code = process.wait(60)
+        self.assertIn(code, (0, 128 + sent, -sent))
+        if code == 0:
+            self.assertEqual(len(files(path("broken"))), len(COMPANIONS) + (4 if "--publish" in flags else 1))
+            self.assertEqual(self.left_behind(), ["broken"])
+        else:
+            self.assertEqual(self.left_behind(), [])
+        return code != 0
+
+    def test_control_c_and_being_asked_to_end(self):
+        for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(sent.name):
+                self.assertGreater(sum(self.stop(sent, step, "convert", "--publish") for step in range(0, 40, 2)), 0)
+
+    def test_every_verb_that_writes_puts_its_files_away(self):
+        for verb, flags in VERBS.items():
+            with self.subTest(verb):
+                self.assertGreater(sum(self.stop(signal.SIGTERM, step, verb, *flags) for step in range(0, 20, 2)), 0)
 
 
 if __name__ == "__main__":
