@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/buffer.h"
@@ -40,18 +41,24 @@ class GraphRunner {
   const ir::Graph& graph() const { return graph_; }
 
  private:
-  bool accelerate(const ops::OpCall& call, ThreadPool& pool, std::vector<Tensor>& outputs);
-  const float* packed(const Tensor& weight, const ir::Node& node);
-
-  const IntegerMatrix* integer_matrix(const ops::OpCall& call);
+  std::vector<Tensor> evaluate(const ir::Graph& graph, const std::map<std::string, Tensor>& feeds,
+                               ThreadPool& pool, const Tap& tap, const ops::Feeds& given);
+  bool accelerate(const ir::Graph& graph, const ops::OpCall& call, ThreadPool& pool,
+                  std::vector<Tensor>& outputs);
+  bool run_product(const ir::Graph& graph, const ops::OpCall& call, ThreadPool& pool,
+                   std::vector<Tensor>& outputs);
+  const float* packed(const Tensor& weight);
+  const IntegerMatrix* integer_matrix(const ir::Graph& graph, const ops::OpCall& call);
 
   ir::Graph graph_;
+  ir::Graph fused_;  // the same, for who sees no values between
   IsaMask isa_;
   const kernels::MatmulKernel& kernel_;
   std::shared_ptr<ThreadPool> pool_;
-  std::mutex mutex_;  // of what follows
-  std::map<const ir::Node*, std::unique_ptr<Buffer>> packed_;
-  std::map<const ir::Node*, std::unique_ptr<IntegerMatrix>> integers_;
+  std::mutex mutex_;                                                        // of what follows
+  using Weight = std::tuple<const std::byte*, std::int64_t, std::int64_t>;  // in both graphs
+  std::map<Weight, std::unique_ptr<Buffer>> packed_;
+  std::map<Weight, std::unique_ptr<IntegerMatrix>> integers_;
 };
 
 }  // namespace octavo::runtime

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kExact = 512;
 constexpr std::size_t kRows = 32, kGroups = 12;  // of one piece of work
 constexpr std::size_t kColumns = kGroups * kernels::kTileRows;
+static_assert(kColumns <= Epilogue::kMostColumns);
 
 /// An element of uint8 or int8 as a signed or unsigned byte.
 std::int32_t element(const Tensor& t, std::size_t i) {
@@ -141,7 +142,7 @@ bool is_integer_product(const ir::Node& node, std::size_t& weight) {
 }
 
 bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPool& pool,
-                       std::vector<Tensor>& outputs) {
+                       std::vector<Tensor>& outputs, Epilogue* epilogue) {
   const std::string& op = call.node.op;
   const bool dynamic = op == "DynamicQuantizeMatMul", linear = op == "QLinearMatMul";
   const bool integer = op == "MatMulInteger";
@@ -210,7 +211,6 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
   const float left = a_scale->data<float>()[0];
   const auto by = b_scale->data<float>();
   if (linear) {
-    Tensor out(y_zero->dtype(), std::move(shape));
     const kernels::Steps steps{.zero = element(*y_zero, 0),
                                .is_signed = y_zero->dtype() == DType::kInt8};
     std::vector<double> factors(n);
@@ -218,6 +218,17 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
       factors[j] =
           double{left} * double{by[by.size() == 1 ? 0 : j]} / double{y_scale->data<float>()[0]};
     }
+    if (epilogue != nullptr) {
+      b.multiply(a, zero, zeros, pool,
+                 [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
+                   alignas(64) std::uint8_t part[kColumns];
+                   affine.requantize(sums, factors.data() + j, steps, part);
+                   epilogue->finish_bytes(i, j, sums.count, part);
+                 });
+      outputs.push_back(epilogue->take());
+      return true;
+    }
+    Tensor out(y_zero->dtype(), std::move(shape));
     auto* to = reinterpret_cast<std::uint8_t*>(out.mutable_bytes());
     b.multiply(a, zero, zeros, pool,
                [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
@@ -229,6 +240,17 @@ bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPo
   std::vector<float> factors(n), added(n, 0.0f);
   for (std::size_t j = 0; j < n; ++j) factors[j] = left * by[by.size() == 1 ? 0 : j];
   if (bias != nullptr) std::copy_n(bias->data<float>().data(), n, added.data());
+  if (epilogue != nullptr) {
+    b.multiply(a, zero, zeros, pool,
+               [&](std::size_t i, std::size_t j, const kernels::SumsArgs& sums) {
+                 alignas(64) float part[kColumns];
+                 float* to = epilogue->place(i, j, part);
+                 affine.widen(sums, factors.data() + j, added.data() + j, to);
+                 epilogue->finish_floats(i, j, sums.count, to);
+               });
+    outputs.push_back(epilogue->take());
+    return true;
+  }
   Tensor out(DType::kFloat32, std::move(shape));
   float* to = out.mutable_data<float>().data();
   b.multiply(a, zero, zeros, pool,

@@ -11,6 +11,7 @@
 #include "kernels/affine/affine.h"
 #include "kernels/gemm/gemm.h"
 #include "ops/op.h"
+#include "runtime/epilogue.h"
 
 namespace octavo::runtime {
 
@@ -48,8 +49,9 @@ class IntegerMatrix {
 
 /// Fills `outputs` for MatMulInteger, MatMulIntegerToFloat, DynamicQuantizeMatMul and QLinearMatMul
 /// by the packed form of their right matrix; false for operands that only the reference knows.
+/// With an epilogue, which MatMulInteger has none of, the output is that one's.
 bool multiply_integers(const ops::OpCall& call, const IntegerMatrix& b, ThreadPool& pool,
-                       std::vector<Tensor>& outputs);
+                       std::vector<Tensor>& outputs, Epilogue* epilogue = nullptr);
 /// True for those operators; `weight` is then the number of the input that is the right matrix.
 bool is_integer_product(const ir::Node& node, std::size_t& weight);
 

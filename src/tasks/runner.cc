@@ -8,6 +8,7 @@
 
 #include "octavo/error.h"
 #include "passes/lift.h"
+#include "passes/narrow_products.h"
 #include "passes/position_limit.h"
 #include "tasks/model_record.h"
 
@@ -66,9 +67,10 @@ bool checked_reference(const RuntimeOptions& options) {
 ir::Graph simplified(ir::Graph graph) {
   ir::Graph out = graph;
   try {
+    passes::narrow_products(out);
     passes::run_pipeline(
-        out, {.disabled = {"widen_quantized", "widen_rowwise", "restore_softmax", "lift_positions",
-                           "lift_attention", "freeze_sizes", "lift_first_token"}});
+        out, {.disabled = {"widen_quantized", "widen_rowwise", "lift_positions", "lift_attention",
+                           "freeze_sizes", "lift_first_token"}});
   } catch (const Error&) {
     return graph;  // what a pass cannot evaluate, the run will report if it matters
   }
