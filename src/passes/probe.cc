@@ -65,11 +65,11 @@ bool is_size(const ir::Node& node) { return node.is("Shape") || node.is("Size");
 /// The shape of a product with a weight, without the product.
 bool product_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
   const ir::Node& node = call.node;
-  const bool integer = node.is("MatMulInteger");
+  const bool integer = node.is("MatMulInteger"), linear = node.is("QLinearMatMul");
   const bool scaled = node.is("MatMulIntegerToFloat", "com.microsoft") ||
                       node.is("DynamicQuantizeMatMul", "com.microsoft");
-  if (!integer && !scaled && !node.is("MatMul") && !node.is("Gemm")) return false;
-  const Tensor &a = call.input(0), &b = call.input(1);
+  if (!integer && !linear && !scaled && !node.is("MatMul") && !node.is("Gemm")) return false;
+  const Tensor &a = call.input(0), &b = call.input(linear ? 3 : 1);
   if (a.rank() < 2 || b.rank() != 2) return false;
   const bool trans_a = node.attributes.int_or("transA", 0) != 0;
   const bool trans_b = node.attributes.int_or("transB", 0) != 0;
@@ -77,7 +77,10 @@ bool product_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
   if (trans_a) std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
   if (shape.back() != b.dim(trans_b ? 1 : 0)) call.fail("the factors of a product do not fit");
   shape.back() = b.dim(trans_b ? 0 : 1);
-  const DType dtype = integer ? DType::kInt32 : scaled ? DType::kFloat32 : a.dtype();
+  const DType dtype = integer  ? DType::kInt32
+                      : scaled ? DType::kFloat32
+                      : linear ? call.input(7).dtype()
+                               : a.dtype();
   Tensor out(dtype, std::move(shape));
   std::fill_n(out.mutable_bytes(), out.byte_size(), std::byte{0});
   outputs.push_back(std::move(out));
