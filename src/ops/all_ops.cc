@@ -140,6 +140,8 @@
   OP("", Xor, logical_xor)                                                          \
   OP("ai.octavo", Attention, octavo_attention)                                      \
   OP("ai.octavo", FakeQuantize, octavo_fake_quantize)                               \
+  OP("ai.octavo", L2Normalize, octavo_l2_normalize)                                 \
+  OP("ai.octavo", MeanTokens, octavo_mean_tokens)                                   \
   OP("ai.octavo", PositionIds, octavo_position_ids)                                 \
   OP("ai.octavo", RotaryEmbedding, octavo_rotary_embedding)                         \
   OP("com.microsoft", Attention, contrib_attention)                                 \

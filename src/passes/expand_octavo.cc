@@ -22,6 +22,8 @@ class Expander {
       if (node.op == "Attention") result = attention(node);
       if (node.op == "RotaryEmbedding") result = rotary(node);
       if (node.op == "PositionIds") result = positions(node);
+      if (node.op == "MeanTokens") result = mean_tokens(node);
+      if (node.op == "L2Normalize") result = l2_normalize(node);
       if (result != kNoValue) replace(node, result);
     }
     graph_.remove_dead();
@@ -111,6 +113,39 @@ class Expander {
     return tokens_.position_ids(node.input(0), node.input(1),
                                 node.attributes.int_or("padding_idx", -1),
                                 node.attributes.int_or("offset", 0));
+  }
+
+  ValueId divide(ValueId x, ValueId by, float least, const std::string& name) {
+    const ValueId divisor =
+        graph_.emit("Max", {by, tokens_.number(least)}, {}, "", name + ".divisor");
+    return graph_.emit("Div", {x, divisor}, {}, "", name);
+  }
+
+  ValueId sum(ValueId x, std::int64_t axis, bool keep, const std::string& name) {
+    ir::Attributes attributes;
+    attributes.set("keepdims", std::int64_t{keep});
+    return graph_.emit("ReduceSum", {x, tokens_.integers({axis})}, std::move(attributes), "", name);
+  }
+
+  ValueId mean_tokens(const ir::Node& node) {
+    const std::string& name = node.name;
+    const ValueId x = node.input(0);
+    if (node.input(1) == kNoValue) {
+      ir::Attributes attributes;
+      attributes.set("keepdims", std::int64_t{0});
+      return graph_.emit("ReduceMean", {x, tokens_.integers({1})}, std::move(attributes), "", name);
+    }
+    const ValueId kept = tokens_.cast(node.input(1), DType::kFloat32, name + ".kept");
+    const ValueId column = tokens_.unsqueeze(kept, {2}, name + ".column");
+    const ValueId rows = graph_.emit("Mul", {x, column}, {}, "", name + ".rows");
+    return divide(sum(rows, 1, false, name + ".sum"), sum(kept, 1, true, name + ".count"), 1e-9f,
+                  name);
+  }
+
+  ValueId l2_normalize(const ir::Node& node) {
+    const ValueId norm = graph_.emit("ReduceL2", {node.input(0), tokens_.integers({-1})}, {}, "",
+                                     node.name + ".norm");
+    return divide(node.input(0), norm, node.attributes.float_or("epsilon", 1e-12f), node.name);
   }
 
   ir::Graph& graph_;

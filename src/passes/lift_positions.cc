@@ -117,6 +117,11 @@ class Lifter {
         continue;
       if (node.attributes.int_or("axis", 0) != 0) continue;
       if (probe_.depends_on_data(node.input(1))) continue;
+      const ProbeShape* shape = probe_.shape(node.input(1));
+      if (shape != nullptr && shape->size() == 2 && (*shape)[0].sequence() &&
+          (*shape)[1].sequence()) {
+        continue;  // one for each pair of tokens: attention's bias
+      }
       const std::string where = "node '" + node.name + "'";
       try {
         if (const char* reason = lift(id, *table)) context_.near_miss(where, reason);

@@ -70,6 +70,7 @@ void lift_positions(ir::Graph& graph, PassContext& context);
 void lift_attention(ir::Graph& graph, PassContext& context);
 void freeze_sizes(ir::Graph& graph, PassContext& context);
 void lift_first_token(ir::Graph& graph, PassContext& context);
+void lift_pooling(ir::Graph& graph, PassContext& context);
 void merge_duplicates(ir::Graph& graph, PassContext& context);
 void simplify_shapes(ir::Graph& graph, PassContext& context);
 

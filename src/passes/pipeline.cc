@@ -9,13 +9,21 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"open_contrib", 1, open_contrib},         {"join_integer_products", 1, join_integer_products},
-    {"widen_quantized", 1, widen_quantized},   {"widen_rowwise", 1, widen_rowwise},
-    {"fold_constants", 1, fold_constants},     {"open_attention", 1, open_attention},
-    {"fuse_layer_norm", 1, fuse_layer_norm},   {"fuse_gelu", 1, fuse_gelu},
-    {"restore_softmax", 1, restore_softmax},   {"lift_positions", 1, lift_positions},
-    {"lift_attention", 1, lift_attention},     {"freeze_sizes", 1, freeze_sizes},
-    {"lift_first_token", 1, lift_first_token}, {"remove_identities", 1, remove_identities},
+    {"open_contrib", 1, open_contrib},
+    {"join_integer_products", 1, join_integer_products},
+    {"widen_quantized", 1, widen_quantized},
+    {"widen_rowwise", 1, widen_rowwise},
+    {"fold_constants", 1, fold_constants},
+    {"open_attention", 1, open_attention},
+    {"fuse_layer_norm", 1, fuse_layer_norm},
+    {"fuse_gelu", 1, fuse_gelu},
+    {"restore_softmax", 1, restore_softmax},
+    {"lift_positions", 1, lift_positions},
+    {"lift_attention", 1, lift_attention},
+    {"freeze_sizes", 1, freeze_sizes},
+    {"lift_first_token", 1, lift_first_token},
+    {"lift_pooling", 1, lift_pooling},
+    {"remove_identities", 1, remove_identities},
 };
 
 }  // namespace

@@ -166,6 +166,8 @@ void Lowering::lower(NodeId id) {
     if (node.op == "RotaryEmbedding") return lower_rotary(node);
     if (node.op == "PositionIds") return lower_positions(node);
     if (node.op == "FakeQuantize") return lower_fake_quantize(node);
+    if (node.op == "MeanTokens") return lower_mean_tokens(node);
+    if (node.op == "L2Normalize") return lower_l2_normalize(node);
   }
   refuse(node, "there is no packed step for this operator");
 }

@@ -61,6 +61,8 @@ class Lowering {
   void lower_attention(const ir::Node& node);
   void lower_positions(const ir::Node& node);
   void lower_fake_quantize(const ir::Node& node);
+  void lower_mean_tokens(const ir::Node& node);
+  void lower_l2_normalize(const ir::Node& node);
   void lower_identity(const ir::Node& node);
 
   std::optional<LinearMatch> match_linear(ir::NodeId id);

@@ -4,6 +4,7 @@
 
 #include "plan/lowering.h"
 #include "plan/steps/fake_quantize.h"
+#include "plan/steps/pooling.h"
 
 namespace octavo::plan {
 
@@ -120,6 +121,16 @@ void Lowering::lower_fake_quantize(const Node& node) {
   const View y = new_view(x.width, x.layout);
   plan_->steps_.push_back(make_fake_quantize(
       {.name = node.name, .x = x, .y = y, .scale = scale, .low = low, .high = high}));
+  set(node.outputs[0], y);
+}
+
+void Lowering::lower_l2_normalize(const Node& node) {
+  const View x = view(node.inputs[0], node);
+  const float epsilon = node.attributes.float_or("epsilon", 1e-12f);
+  if (!(epsilon >= 0) || !std::isfinite(epsilon)) refuse(node, "its epsilon is no length");
+  const View y = new_view(x.width, x.layout);
+  plan_->steps_.push_back(
+      make_l2_normalize({.name = node.name, .x = x, .y = y, .epsilon = epsilon}));
   set(node.outputs[0], y);
 }
 

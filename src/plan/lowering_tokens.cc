@@ -1,11 +1,12 @@
 // Nodes that know of tokens and sequences: tables, positions, rotary embedding, attention, the
-// first token.
+// first token, the mean of the tokens.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "plan/lowering.h"
 #include "plan/steps/attention.h"
+#include "plan/steps/pooling.h"
 
 namespace octavo::plan {
 
@@ -26,6 +27,16 @@ void Lowering::lower_positions(const Node& node) {
   if (plan_->positions_.size() == kMaxSets) refuse(node, "too many kinds of positions");
   plan_->positions_.push_back(set_);
   set(node.outputs[0], Positions{plan_->positions_.size() - 1});
+}
+
+void Lowering::lower_mean_tokens(const Node& node) {
+  const View x = view(node.inputs[0], node);
+  if (x.layout != Layout::kToken) refuse(node, "its input is no row a token");
+  if (node.input(1) != ir::kNoValue && !std::holds_alternative<Mask>(get(node.input(1))))
+    refuse(node, "its mask is not the attention mask");
+  const View y = new_view(x.width, Layout::kSequence);
+  plan_->steps_.push_back(make_mean_tokens({.name = node.name, .x = x, .y = y}));
+  set(node.outputs[0], y);
 }
 
 void Lowering::lower_gather(const Node& node) {

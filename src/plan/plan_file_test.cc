@@ -95,8 +95,8 @@ TEST_F(PlanFile, GivesTheSameBits) {
                   std::tie(b.name, b.op, b.shape, b.kernel, b.reason));
         kinds += std::string(built->steps()[i]->kind()) + " ";
       }
-      for (const char* kind : {"attention", "binary", "embedding", "first_token", "layer_norm",
-                               "linear", "rotary", "unary"}) {
+      for (const char* kind : {"attention", "binary", "embedding", "first_token", "l2_normalize",
+                               "layer_norm", "linear", "mean_tokens", "rotary", "unary"}) {
         EXPECT_NE(kinds.find(kind), std::string::npos) << kind << " is not in " << kinds;
       }
       EXPECT_EQ(kinds.find("packed_linear") != std::string::npos, precision != Precision::kFp32);

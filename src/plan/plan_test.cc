@@ -268,6 +268,17 @@ TEST(Plan, FirstTokenPoolerAndClassifier) {
             "embedding, layer_norm, first_token, linear+tanh, linear");
 }
 
+TEST(Plan, MeansAndUnitVectors) {
+  EXPECT_EQ(check(R"(
+    %m = ai.octavo.MeanTokens(%x, %attention_mask)
+    %d = MatMul(%m, %wk)
+    %n = ai.octavo.L2Normalize(%d)
+    %rows = ai.octavo.L2Normalize(%x) {epsilon=3.0}
+    output %n "vector"
+    output %rows "tokens")"),
+            "embedding, layer_norm, mean_tokens, linear, l2_normalize, l2_normalize");
+}
+
 TEST(Plan, ManyLiveValuesDoNotOverlap) {
   // Every intermediate is read again at the end, in another order.
   check(R"(

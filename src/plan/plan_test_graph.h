@@ -3,7 +3,7 @@
 
 namespace octavo::plan {
 
-// Every kind of step, two outputs, a merged product and a transposed one.
+// Every kind of step, three outputs, a merged product and a transposed one.
 inline constexpr const char* kPlanTestGraph = R"(graph "test" {
   input %input_ids: int64[batch, sequence]
   input %attention_mask: int64[batch, sequence]
@@ -48,8 +48,11 @@ inline constexpr const char* kPlanTestGraph = R"(graph "test" {
   %rl = Relu(%m)
   %c = Gather(%r, %first) {axis=1}
   %cp = MatMul(%c, %wq)
+  %mean = ai.octavo.MeanTokens(%r, %attention_mask)
+  %unit = ai.octavo.L2Normalize(%mean) {epsilon=1e-12}
   output %rl "tokens"
   output %cp "pooled"
+  output %unit "mean"
 })";
 
 }  // namespace octavo::plan

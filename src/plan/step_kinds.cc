@@ -4,6 +4,7 @@
 #include "plan/steps/fake_quantize.h"
 #include "plan/steps/linear.h"
 #include "plan/steps/packed_linear.h"
+#include "plan/steps/pooling.h"
 #include "plan/steps/quantize.h"
 #include "plan/steps/rowwise.h"
 
@@ -21,8 +22,10 @@ constexpr StepKind kKinds[] = {
     {"embedding", load_embedding},
     {"fake_quantize", load_fake_quantize},
     {"first_token", load_first_token},
+    {"l2_normalize", load_l2_normalize},
     {"layer_norm", load_layer_norm},
     {"linear", load_linear},
+    {"mean_tokens", load_mean_tokens},
     {"packed_linear", load_packed_linear},
     {"quantize", load_quantize},
     {"rotary", load_rotary},

@@ -70,7 +70,7 @@ ir::Graph simplified(ir::Graph graph) {
     passes::narrow_products(out);
     passes::run_pipeline(
         out, {.disabled = {"widen_quantized", "widen_rowwise", "lift_positions", "lift_attention",
-                           "freeze_sizes", "lift_first_token"}});
+                           "freeze_sizes", "lift_first_token", "lift_pooling"}});
   } catch (const Error&) {
     return graph;  // what a pass cannot evaluate, the run will report if it matters
   }

@@ -9,8 +9,10 @@ namespace octavo::parity {
 namespace {
 
 constexpr double kBound = 2e-5;
-const char* const kFamilies[] = {"bert",    "bert-classifier",        "distilbert",
-                                 "roberta", "xlm-roberta-classifier", "modernbert"};
+const char* const kFamilies[] = {
+    "bert",       "bert-classifier",           "distilbert",
+    "roberta",    "xlm-roberta-classifier",    "mpnet",
+    "modernbert", "modernbert-classifier-cls", "modernbert-classifier-mean"};
 const char* const kIsas[] = {"portable", "avx2", "native"};
 
 formats::SafetensorsFile golden(const std::string& family) {
@@ -188,7 +190,7 @@ void check_onnx_folder(const std::string& folder, std::size_t at_least) {
   EXPECT_GE(count, at_least);
 }
 
-TEST(Goldens, CopiedOnnxFilesRunPacked) { check_onnx_folder(data_folder() + "/onnx", 2); }
+TEST(Goldens, CopiedOnnxFilesRunPacked) { check_onnx_folder(data_folder() + "/onnx", 4); }
 
 TEST(Goldens, AllOnnxFilesRunPacked) {
   const std::string folder = shared_folder() + "/goldens/onnx";

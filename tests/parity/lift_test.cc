@@ -29,7 +29,7 @@ void check_file(const fs::path& goldens, const fs::path& file) {
   const ir::Graph graph = importers::import_onnx(formats::read_onnx(file.string()));
   const ir::Graph lifted =
       check_lift(graph, {passes::make_batch(1, {1}), passes::make_batch(23, {5, 23, 17, 1}, 1)});
-  EXPECT_EQ(nodes_of(lifted, "RotaryEmbedding", "ai.octavo") > 0, family == "modernbert");
+  EXPECT_EQ(nodes_of(lifted, "RotaryEmbedding", "ai.octavo") > 0, family.starts_with("modernbert"));
 
   passes::Batch batch;
   const Tensor ids = expected.read("input_ids");
@@ -52,7 +52,7 @@ TEST(Lift, GoldensOfTheRepository) {
     check_file(data_folder(), entry.path());
     ++files;
   }
-  EXPECT_GE(files, 2u);
+  EXPECT_GE(files, 4u);
 }
 
 TEST(Lift, AllGoldens) {

@@ -186,23 +186,7 @@ ValueId Builder::first_token(ValueId x, const std::string& name) {
 }
 
 ValueId Builder::mean_token(ValueId x, const std::string& name) {
-  ir::Attributes to;
-  to.set("to", static_cast<std::int64_t>(DType::kFloat32));
-  const ValueId mask = graph_.emit("Cast", {attention_mask()}, std::move(to), "", name + ".mask");
-  const std::int64_t last = 2, tokens = 1;
-  const ValueId axis =
-      constant(name + ".axis", Tensor::vector<std::int64_t>(std::span(&tokens, 1)));
-  const ValueId column = graph_.emit(
-      "Unsqueeze",
-      {mask, constant(name + ".last", Tensor::vector<std::int64_t>(std::span(&last, 1)))}, {}, "",
-      name + ".column");
-  const auto sum = [&](ValueId value, std::int64_t keep, const char* what) {
-    ir::Attributes attributes;
-    attributes.set("keepdims", keep);
-    return graph_.emit("ReduceSum", {value, axis}, std::move(attributes), "", name + what);
-  };
-  const ValueId kept = graph_.emit("Mul", {x, column}, {}, "", name + ".kept");
-  return graph_.emit("Div", {sum(kept, 0, ".sum"), sum(mask, 1, ".count")}, {}, "", name);
+  return graph_.emit("MeanTokens", {x, attention_mask()}, {}, "ai.octavo", name);
 }
 
 void Builder::output(ValueId value, std::string name, std::vector<ir::Dim> shape) {

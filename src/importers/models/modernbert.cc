@@ -2,6 +2,8 @@
 // rotary positions, gated MLP, global attention in every n-th layer and a local window in the
 // others.
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "importers/models/encoder.h"
 #include "importers/models/families.h"
@@ -10,6 +12,57 @@ namespace octavo::importers {
 namespace {
 
 using ir::ValueId;
+
+constexpr const char* kGlobal = "full_attention";
+constexpr const char* kLocal = "sliding_attention";
+
+/// The base of the rotary frequencies of global or local layers: transformers 5 writes
+/// `rope_parameters` by kind of layer, older versions the keys `old_key`.
+double rope_theta(const JsonValue& config, const char* kind, const char* old_key, double fallback) {
+  const auto parameters = config.get("rope_parameters");
+  if (!parameters) return config.double_or(old_key, fallback);
+  const JsonValue of_kind = parameters->at(kind);
+  if (const std::string type = of_kind.string_or("rope_type", "default"); type != "default") {
+    throw Error(ErrorCode::kUnsupported,
+                {.message = "the model scales rotary positions in a way that octavo does not have",
+                 .file = config.file(),
+                 .place = of_kind.place(),
+                 .expected = "rope_type 'default'",
+                 .found = "'" + type + "'",
+                 .fix = "export the model to ONNX and load that"});
+  }
+  return of_kind.double_or("rope_theta", fallback);
+}
+
+/// Which layers attend to everything: `layer_types` of transformers 5, or every n-th.
+class GlobalLayers {
+ public:
+  explicit GlobalLayers(Builder& builder)
+      : every_(builder.size_or("global_attn_every_n_layers", 3)) {
+    const auto types = builder.config().get("layer_types");
+    if (!types) return;
+    for (const JsonValue type : types->elements()) {
+      if (type.as_string() != kGlobal && type.as_string() != kLocal) {
+        type.fail("unknown kind of layer", "'full_attention' or 'sliding_attention'",
+                  "'" + std::string(type.as_string()) + "'");
+      }
+      listed_.push_back(type.as_string() == kGlobal);
+    }
+    const std::int64_t layers = builder.size("num_hidden_layers");
+    if (listed_.size() != static_cast<std::size_t>(layers)) {
+      types->fail("a kind is wanted for every layer", std::to_string(layers) + " kinds",
+                  std::to_string(listed_.size()));
+    }
+  }
+
+  bool operator[](std::int64_t layer) const {
+    return listed_.empty() ? layer % every_ == 0 : listed_[static_cast<std::size_t>(layer)];
+  }
+
+ private:
+  std::int64_t every_;
+  std::vector<bool> listed_;
+};
 
 ValueId inverse_frequencies(Builder& builder, double theta, std::int64_t head_size,
                             const std::string& name) {
@@ -65,12 +118,14 @@ void build_modernbert(Builder& builder) {
                      heads = builder.size("num_attention_heads");
   const std::int64_t layers = builder.size("num_hidden_layers"),
                      intermediate = builder.size("intermediate_size");
-  const std::int64_t every = builder.size_or("global_attn_every_n_layers", 3);
+  const GlobalLayers global_layers(builder);
   const std::int64_t window = builder.size_or("local_attention", 128);
   const double epsilon = config.double_or("norm_eps", 1e-5);
-  const double global_theta = config.double_or("global_rope_theta", 160000.0);
-  const auto local = config.get("local_rope_theta");
-  const double local_theta = local ? local->as_double() : global_theta;
+  const double global_theta = rope_theta(config, kGlobal, "global_rope_theta", 160000.0);
+  // null says as in the global layers.
+  const auto local = config.find("local_rope_theta");
+  const double local_theta = rope_theta(config, kLocal, "local_rope_theta",
+                                        local && local->is_null() ? global_theta : 10000.0);
   const bool norm_bias = config.bool_or("norm_bias", false),
              mlp_bias = config.bool_or("mlp_bias", false);
   const bool attention_bias = config.bool_or("attention_bias", false);
@@ -90,7 +145,7 @@ void build_modernbert(Builder& builder) {
   x = builder.layer_norm(x, "embeddings.norm", hidden, epsilon, norm_bias);
   for (std::int64_t i = 0; i < layers; ++i) {
     const std::string layer = "layers." + std::to_string(i) + ".";
-    const bool global = i % every == 0;
+    const bool global = global_layers[i];
     const ValueId frequencies = global ? global_frequencies : local_frequencies;
     const ValueId in =
         i == 0 ? x : builder.layer_norm(x, layer + "attn_norm", hidden, epsilon, norm_bias);
