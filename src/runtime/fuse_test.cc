@@ -212,6 +212,24 @@ TEST(Fuse, WhatFollowsAProductKeepsItsBits) {
   }
 }
 
+TEST(Fuse, SeveralThreadsGetTheBitsOfOne) {
+  Products b(DType::kUint8, 120);
+  const auto back = b.op("DequantizeLinear", {b.linear(b.x), b.y_scale, b.y_zero});
+  b.output(b.op("Add", {back, b.residual}));
+  b.output(b.op("MatMul", {b.residual, b.constant(floats({120, 50}, 9))}));
+  GraphRunner runner(b.graph, detect_isa(), std::make_shared<ThreadPool>(1));
+  std::vector<std::vector<Tensor>> got(24);
+  ThreadPool pool(4);
+  pool.parallel_for(got.size(), [&](std::size_t i, int) {
+    ThreadPool alone(1);
+    got[i] = runner.run(b.feeds, alone);
+  });
+  const std::vector<Tensor> wanted = runner.run(b.feeds);
+  for (const std::vector<Tensor>& tensors : got) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(identical(tensors[i], wanted[i]));
+  }
+}
+
 TEST(Fuse, OtherOperandsAreRunInSteps) {
   Products b(DType::kUint8, 60);
   const auto column = b.input("column", floats({45, 1}, 11));
