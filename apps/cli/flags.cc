@@ -68,6 +68,14 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->group("");  // the line above names it
 }
 
+CLI::Option* add_list_flag(CLI::App& app, const std::string& name, std::vector<std::string>& target,
+                           const std::string& help) {
+  return app.add_option(name, target, help)
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {
   app.add_option("--tokenizer", tokenizer, "the tokenizer's file, where it is elsewhere")
       ->type_name("FILE")

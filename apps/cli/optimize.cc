@@ -125,8 +125,7 @@ void define_optimize(Command& command, Context& context) {
          "of onnxruntime; 99: everything that only rounds differently")
       ->type_name("{0,1,2,99}")
       ->capture_default_str();
-  app.add_option("--disable", self->options.disabled, "passes to leave out, by name")
-      ->delimiter(',')
+  add_list_flag(app, "--disable", self->options.disabled, "passes to leave out, by name")
       ->type_name("NAME[,NAME]");
   app.add_flag("--explain", self->explain,
                "what each pass did, and what it nearly did and why not");

@@ -19,12 +19,14 @@ bool QualityProgress::stage(std::string_view stage, std::size_t done, std::size_
     return progress_.update(
         stage, done, 0, total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total));
   }
-  if (stage_ != stage || done == 0) {
-    stage_ = stage;
+  // What was known already says nothing of how long the rest takes.
+  if (stage_ != stage || !measured_) {
     start_ = std::chrono::steady_clock::now();
     first_ = done;
-    loss_.clear();
   }
+  if (stage_ != stage) loss_.clear();
+  stage_ = stage;
+  measured_ = false;
   done_ = done;
   total_ = total;
   return show(0, "");
@@ -32,13 +34,10 @@ bool QualityProgress::stage(std::string_view stage, std::size_t done, std::size_
 
 void QualityProgress::evaluated(const QualityStep& step) {
   loss_ = fmt::format(", loss {:.2f} % with {} in float", 100 * step.loss, step.excluded);
-  if (!step.kept) return;
-  // What was known already says nothing of how long the rest takes.
-  start_ = std::chrono::steady_clock::now();
-  first_ = done_ + 1;
 }
 
 bool QualityProgress::texts(std::string_view stage, std::size_t done, std::size_t total) {
+  measured_ = true;
   const double share = total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total);
   // Documents are what takes the time.
   const bool documents = stage == "documents", search = stage == "search";

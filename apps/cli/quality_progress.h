@@ -30,6 +30,7 @@ class QualityProgress {
   Progress& progress_;
   std::chrono::steady_clock::time_point start_;
   std::size_t first_ = 0;  // evaluations that were done when the clock started
+  bool measured_ = false;  // whether the evaluation at hand runs texts
   std::string stage_, loss_;
   std::size_t done_ = 0, total_ = 0;
 };

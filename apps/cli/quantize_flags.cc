@@ -102,17 +102,6 @@ CLI::Option* truth_flag(CLI::App& app, const std::string& names, std::optional<b
       ->group(kScheme);
 }
 
-/// A list with commas, which may be given again; it takes one argument, so that the model may
-/// follow.
-CLI::Option* list_flag(CLI::App& app, const std::string& name, std::vector<std::string>& target,
-                       const std::string& help, const char* group) {
-  return app.add_option(name, target, help)
-      ->delimiter(',')
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group(group);
-}
-
 void add_scheme(CLI::App& app, QuantizeFlags& self) {
   QuantizeOptions& s = self.options.scheme;
   optional_flag(app, "--mode", self.mode,
@@ -146,12 +135,15 @@ void add_scheme(CLI::App& app, QuantizeFlags& self) {
   app.add_flag("--keep-io-types,!--no-keep-io-types", s.keep_io_types,
                "float16: inputs and outputs stay float32 (default)")
       ->group(kScheme);
-  list_flag(app, "--keep-float", self.keep_float, "float16: operators that stay float32", kScheme)
-      ->type_name("OP[,OP]");
-  list_flag(app, "--exclude", s.exclude, "nodes to leave as they are, by name or glob", kScheme)
-      ->type_name("NAME[,NAME]");
-  list_flag(app, "--exclude-op", s.exclude_ops, "operator types to leave as they are", kScheme)
-      ->type_name("OP[,OP]");
+  add_list_flag(app, "--keep-float", self.keep_float, "float16: operators that stay float32")
+      ->type_name("OP[,OP]")
+      ->group(kScheme);
+  add_list_flag(app, "--exclude", s.exclude, "nodes to leave as they are, by name or glob")
+      ->type_name("NAME[,NAME]")
+      ->group(kScheme);
+  add_list_flag(app, "--exclude-op", s.exclude_ops, "operator types to leave as they are")
+      ->type_name("OP[,OP]")
+      ->group(kScheme);
 }
 
 void add_calibration(CLI::App& app, CalibrationOptions& calibration) {

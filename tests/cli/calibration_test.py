@@ -1,5 +1,5 @@
 """octavo quantize with texts: static ranges, the cache, SmoothQuant, the table of layers, the quality gate."""
-import json, os, shutil, subprocess, time, unittest
+import json, os, pty, shutil, subprocess, time, unittest
 from html.parser import HTMLParser
 
 from support import BINARY, embedder, octavo, path, read_npy
@@ -198,6 +198,26 @@ class Calibration(unittest.TestCase):
         self.assertGreaterEqual(kept, min(known, len(result["quality"]["steps"])))
         strip = lambda quality: [(step["excluded"], step["ndcg_at_10"]) for step in quality["steps"]]
         self.assertEqual(strip(result["quality"]), strip(whole["quality"]))
+
+    def test_a_terminal_shows_which_evaluation_runs(self):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(BINARY, [BINARY, "quantize", embedder(), "-o", path("terminal"), "--force", "--mode", "static", *steep(),
+                              "--no-score-cache"])
+        shown = b""
+        while True:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
+        self.assertIn(b"evaluation 1 of at most", shown)
+        table = shown.decode().split("Quality gate")[1]
+        self.assertIn("exceeded", table)
+        self.assertIn("holds", table)
 
     def scores(self, folder):
         """How many evaluations of quantised models a cache holds."""

@@ -98,6 +98,7 @@ class Written(unittest.TestCase):
                 self.assertEqual(octavo(verb, embedder()).returncode, 2)
                 self.assertEqual(octavo(verb, embedder(), "-o", embedder(), "--force").returncode, 2)
                 self.assertEqual(octavo(verb, embedder(), "-o", out + ".onnx").returncode, 2)
+        self.assertEqual(octavo("optimize", "-o", path("listed"), "--disable", "fuse_gelu,fuse_gemm", embedder()).returncode, 0)
         self.assertIn("did you mean fuse_gelu?", octavo("optimize", embedder(), "-o", out, "--disable", "fuse_gelus").err)
 
     def test_octavos_own_int8_runs_at_int8(self):
