@@ -99,6 +99,8 @@ class Calibration(unittest.TestCase):
                      ["--calibration-method", "mse"], ["--calibration-method", "percentile", "--percentile", "101"]):
             done = quantize("nonsense", "--calibration", texts, *args)
             self.assertEqual(done.returncode, 2, f"{args}: {done.err}")
+        done = octavo("quantize", embedder(), "-o", path("nonsense"), "--mode", "float16", "--sensitivity", "--calibration", texts)
+        self.assertEqual(done.returncode, 2, done.err)
         self.assertEqual(quantize("nonsense", "--report", path("no/folder.html")).returncode, 3)
 
     def test_smooth_quant(self):
