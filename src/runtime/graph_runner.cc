@@ -199,8 +199,11 @@ bool GraphRunner::accelerate(const ir::Graph& graph, const ops::OpCall& call, Th
                                  .n = n,
                                  .k = k};
   const std::size_t panels = kernels::matmul_panels(kernel_, n);
-  pool.parallel_for(
-      panels, [&](std::size_t panel, int) { kernel_.run(args, 0, args.m, panel, panel + 1); });
+  // One thread keeps its rows in the cache while all panels pass by.
+  const std::size_t step = pool.size() == 1 ? panels : 1;
+  pool.parallel_for((panels + step - 1) / step, [&](std::size_t i, int) {
+    kernel_.run(args, 0, args.m, i * step, std::min(panels, (i + 1) * step));
+  });
   outputs.push_back(std::move(out));
   return true;
 }
