@@ -5,6 +5,7 @@
 
 #include "octavo/error.h"
 #include "ops/op.h"
+#include "passes/fusions.h"
 #include "passes/pass.h"
 #include "passes/result_size.h"
 
@@ -13,7 +14,8 @@ namespace {
 
 constexpr double kFreeBytes = 1 << 20;  // results up to this size are always fine
 constexpr double kGrowth = 16;          // larger ones: this many times the operands
-constexpr double kTotalGrowth = 8;      // all together: this many times the constants of the graph
+constexpr std::size_t kFewElements = 256;
+constexpr double kTotalGrowth = 8;  // all together: this many times the constants of the graph
 
 bool random(const ir::Node& node) {
   return node.op.starts_with("Random") || node.is("Multinomial") || node.is("Bernoulli");
@@ -26,9 +28,13 @@ bool same_bytes(const Tensor& result, const std::vector<const Tensor*>& inputs) 
   });
 }
 
-}  // namespace
+/// Weights in few bits: as floats they would take several times the space in a file.
+bool quantized_weights(const ir::Node& node, const std::vector<const Tensor*>& inputs) {
+  return node.is("DequantizeLinear") && !inputs.empty() && inputs[0] != nullptr &&
+         inputs[0]->elements() > kFewElements;
+}
 
-void fold_constants(ir::Graph& graph, PassContext& context) {
+void fold(ir::Graph& graph, PassContext& context, bool keep_quantized) {
   double constants = 0;
   for (std::size_t i = 0; i < graph.value_count(); ++i) {
     const Tensor* t = graph.constant(static_cast<ir::ValueId>(i));
@@ -51,7 +57,7 @@ void fold_constants(ir::Graph& graph, PassContext& context) {
       constant &= in == ir::kNoValue || inputs.back() != nullptr;
       if (inputs.back() != nullptr) operands += static_cast<double>(inputs.back()->byte_size());
     }
-    if (!constant) continue;
+    if (!constant || (keep_quantized && quantized_weights(node, inputs))) continue;
     const double bytes = result_bytes(node, inputs);
     if (bytes > left || (bytes > kFreeBytes && bytes > kGrowth * operands)) {
       context.near_miss("node '" + node.name + "' (" + node.op + ")",
@@ -90,5 +96,10 @@ void fold_constants(ir::Graph& graph, PassContext& context) {
     context.fire();
   }
 }
+
+}  // namespace
+
+void fold_constants(ir::Graph& graph, PassContext& context) { fold(graph, context, false); }
+void fold_unquantized(ir::Graph& graph, PassContext& context) { fold(graph, context, true); }
 
 }  // namespace octavo::passes

@@ -4,7 +4,7 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"fold_constants", 1, fold_constants},
+    {"fold_constants", 1, fold_unquantized},
     {"fuse_layer_norm", 1, fuse_layer_norm},
     {"fuse_gelu", 1, fuse_gelu},
     {"restore_softmax", 1, restore_softmax},

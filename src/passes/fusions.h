@@ -8,6 +8,10 @@
 
 namespace octavo::passes {
 
+/// fold_constants() that leaves quantised weights as they are stored: what is written is to be
+/// quantised still.
+void fold_unquantized(ir::Graph& graph, PassContext& context);
+
 /// In the order they run; a name may stand in several rows.
 ///   level 1: constants, identities, equal nodes, shapes; LayerNormalization and Gelu from their
 ///   parts level 2: attention, positions and first token lifted, then the fused operators

@@ -1,5 +1,6 @@
 // The structural passes: each fires on the forms it names, leaves others alone, and keeps outputs.
 #include "octavo/error.h"
+#include "passes/fusions.h"
 #include "passes/lift.h"
 #include "passes/testing.h"
 
@@ -21,6 +22,18 @@ TEST(FoldConstants, ComputesWeightsStoredAsInt8) {
   EXPECT_EQ(apply(fold_constants, b.graph).fired, 2u);
   EXPECT_EQ(count(b.graph, "Cast"), 0u);
   EXPECT_EQ(count(b.graph, "MatMul"), 1u);
+}
+
+TEST(FoldConstants, LeavesQuantizedWeightsWhereTheyAreWritten) {
+  for (const bool written : {false, true}) {
+    Builder b;
+    const std::vector<std::int8_t> bytes(600, 3);
+    const auto stored = b.graph.add_constant("w", Tensor::from<std::int8_t>({2, 300}, bytes));
+    const auto weight = b.op("DequantizeLinear", {stored, b.number(0.5f)});
+    b.output(b.op("MatMul", {b.tokens(2), weight}));
+    EXPECT_EQ(apply(written ? fold_unquantized : fold_constants, b.graph).fired, written ? 0u : 1u);
+    EXPECT_EQ(count(b.graph, "DequantizeLinear"), written ? 1u : 0u);
+  }
 }
 
 TEST(FoldConstants, RefusesWhatASmallFileCouldExplodeWith) {

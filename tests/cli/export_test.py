@@ -65,6 +65,13 @@ class Written(unittest.TestCase):
         self.assertEqual([step["verb"] for step in two["recipe"]], ["optimize", "quantize"])
         self.assertEqual((two["source"], two["source_sha256"]), (one["source"], one["source_sha256"]))
 
+    def test_optimizing_a_quantised_model_keeps_it_quantised(self):
+        for flags in (("--mode", "int4"), ("--mode", "int8")):
+            small = as_json("quantize", embedder(), "-o", path("small"), "--force", *flags, "--format", "QDQ")
+            for level in ("1", "2"):
+                again = as_json("optimize", path("small"), "-o", path("small-again"), "--force", "--opset", "21", "--level", level)
+                self.assertLess(again["bytes"], 1.05 * small["bytes"], (flags, level))
+
     def test_a_directory_that_holds_files_needs_force(self):
         out = path("held")
         os.makedirs(out, exist_ok=True)
