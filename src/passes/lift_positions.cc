@@ -18,6 +18,9 @@
 namespace octavo::passes {
 namespace {
 
+// A single position is one number, too.
+constexpr std::int64_t kFewestPositions = 3;
+
 struct Sample {
   Batch batch;
   Shape shape;
@@ -179,6 +182,7 @@ class Lifter {
     if (dtype_is_float(table.dtype()) && agrees(samples, constant) && broadcasts(out)) {
       return constant_row(out, table, first);
     }
+    if (longest < kFewestPositions) return "the table is too short to tell positions by";
     if (agrees(samples, [&](const Batch& b) { return plain_positions(b, first); })) {
       return positions(id, -1, first, !exact_);
     }

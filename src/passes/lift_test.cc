@@ -282,6 +282,18 @@ TEST(LiftAttention, TakesAMaskOfQueriesForNoMask) {
   EXPECT_EQ(attention_of(graph).input(3), ir::kNoValue);
 }
 
+// A quantised table of two rows (token types) that all tokens read the first of.
+TEST(LiftPositions, LeavesTablesThatAreTooShortToTell) {
+  Builder b;
+  const std::vector<std::int8_t> bytes{1, 2, 3, 4, -5, -6, -7, -8};
+  const auto table = b.graph.add_constant("types", Tensor::from<std::int8_t>({2, 4}, bytes));
+  const auto zeros = b.op("Expand", {b.integers({0}), b.op("Shape", {b.ids})});
+  const auto rows = b.op("Cast", {b.op("Gather", {table, zeros})}, with("to", std::int64_t{1}));
+  b.output(b.op("Add", {b.tokens(4), b.op("Mul", {rows, b.number(0.5f)})}));
+  for (const auto pass : {lift_positions, lift_exact_positions})
+    EXPECT_EQ(apply(pass, b.graph).fired, 0u);
+}
+
 TEST(LiftAttention, LeavesASoftmaxOfTokens) {
   Builder b;
   b.output(b.op("Softmax", {b.tokens(8)}, with("axis", std::int64_t{-1})));
