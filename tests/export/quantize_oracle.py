@@ -5,12 +5,13 @@
 
 Without MODEL: a tiny BERT (tests/data/onnx). Of a model directory or .onnx: the matrix {dynamic, static} x {QOperator, QDQ} x
 {QInt8, QUInt8} x {per tensor, per channel} x {level 0, 2}, octavo's own scheme, weights alone in blocks of 8 and 4 bits,
-float16 and bfloat16. Three things are held:
+float16 and bfloat16. Four things are held:
 
 - the file passes the full check of the onnx package, onnxruntime loads it, and (tiny BERT) each kept token's row has at least
   the cosine of BOUNDS with that of the float model; of a MODEL the cosine is printed with --verbose;
 - `octavo run --precision fp32` of the file is no further from the float model than onnxruntime's run of it, by more than
   SLACK (1 - cosine): octavo leaves the rounding of activations out;
+- files in QDQ form that `octavo optimize` is run on keep their integers and their outputs;
 - dynamic quantisation at level 0 with one scale a table has the very integers, scales and zero points that
   onnxruntime.quantization.quantize_dynamic writes under the same names.
 """
@@ -144,6 +145,27 @@ def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path
     return failures
 
 
+def check_optimized(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path) -> int:
+    """Files in QDQ form that are optimised afterwards: they keep their integers and give the same."""
+    failures = 0
+    for flags in (["--mode", "static", "--calibration", str(texts)], ["--mode", "int4"], ["--mode", "int8"]):
+        first = quantize(source, folder / "first", *flags, "--format", "QDQ", "--force")
+        before = open_session(first["path"], fused=False)
+        inputs = make_inputs(before)
+        name = before.get_outputs()[0].name
+        wanted = rows(before.run([name], inputs)[0], inputs["attention_mask"])
+        for level in (1, 2):
+            second = octavo_json("optimize", folder / "first", "-o", folder / "second", "--level", level, "--opset", "21", "--force")
+            checked(second["path"])
+            found = rows(open_session(second["path"], fused=False).run([name], inputs)[0], inputs["attention_mask"])
+            near = cosine(found, wanted)
+            bad = near < 0.9999 or second["bytes"] > 1.05 * first["bytes"]
+            failures += bad
+            if bad or VERBOSE:
+                print(f"{'FAILED ' if bad else ''}{flags[1]}, then level {level}: cosine {near:.6f}, {first['bytes']} bytes became {second['bytes']}")
+    return failures
+
+
 def check_integers(source: pathlib.Path, folder: pathlib.Path) -> int:
     """Initialisers against onnxruntime's quantiser, bit for bit."""
     model = source / "model.onnx" if source.is_dir() else source
@@ -179,6 +201,7 @@ def main() -> int:
         failures = 0
         for source in models or [tiny(folder / "model")]:
             failures += check_integers(source, folder)
+            failures += check_optimized(source, texts, folder)
             failures += check_matrix(source, texts, folder, held=not models)
     return 1 if failures else 0
 
