@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "formats/onnx_stored.h"
 
 namespace octavo::formats {
 namespace {
@@ -34,7 +35,6 @@ enum : std::uint32_t {
 // What a Tensor costs beside its elements: buffer header and padding, control block.
 constexpr std::size_t kTensorOverhead = 192;
 constexpr std::size_t kMaxRank = 64;
-constexpr std::int64_t kUint4 = 21, kInt4 = 22;  // TensorProto.DataType
 
 constexpr std::array<const char*, 29> kTypeNames = {
     "undefined",      "float32",    "uint8",          "int8",       "uint16",    "int16",

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "formats/onnx_stored.h"
 #include "octavo/error.h"
 
 namespace octavo::formats {
@@ -22,32 +23,6 @@ struct ExternalData {
   std::map<const OnnxTensor*, std::size_t> offsets;
   std::size_t size = 0;
 };
-
-constexpr std::int64_t kUint4 = 21, kInt4 = 22;  // TensorProto.DataType
-
-std::int64_t stored_type(const OnnxTensor& tensor) {
-  if (!tensor.four_bits) return static_cast<std::int64_t>(tensor.tensor.dtype());
-  return tensor.tensor.dtype() == DType::kInt8 ? kInt4 : kUint4;
-}
-
-std::size_t stored_bytes(const OnnxTensor& tensor) {
-  return tensor.four_bits ? (tensor.tensor.elements() + 1) / 2 : tensor.tensor.byte_size();
-}
-
-// Calls `use` with the tensor's bytes as a file has them: of 4-bit integers two a byte, the first
-// in the lower half.
-template <typename F>
-void with_stored(const OnnxTensor& tensor, F use) {
-  const auto* bytes = reinterpret_cast<const char*>(tensor.tensor.bytes());
-  if (!tensor.four_bits) return use(std::string_view(bytes, tensor.tensor.byte_size()));
-  std::string packed(stored_bytes(tensor), '\0');
-  for (std::size_t i = 0; i < tensor.tensor.elements(); ++i) {
-    const unsigned half = static_cast<unsigned char>(bytes[i]) & 15u;
-    packed[i / 2] =
-        static_cast<char>(static_cast<unsigned char>(packed[i / 2]) | half << i % 2 * 4);
-  }
-  use(std::string_view(packed));
-}
 
 // Writes fields, or only counts their bytes: a message's length stands before it.
 class Emitter {
