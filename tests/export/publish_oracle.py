@@ -46,13 +46,18 @@ def check_tiny(scratch: pathlib.Path) -> None:
         names = {i.name for i in sessions[0].get_inputs()}
         right = {name: expected[name].astype(np.int64) for name in names & set(expected)}
         mask = right["attention_mask"]
-        pad = json.loads((model / "config.json").read_text())["pad_token_id"]
+        config = json.loads((model / "config.json").read_text())
+        pad = config["pad_token_id"]
         left = {name: padded(mask, values, pad if name == "input_ids" else 0) for name, values in right.items()}
         last = {name: values[-1:, : int(mask[-1].sum())] for name, values in right.items()}
         for side, feeds in (("alone", last), ("padded right", right), ("padded left", left)):
             plain, optimized, quantized = (session.run(None, feeds)[0] for session in sessions)
             if plain.ndim == 3:
                 kept = feeds["attention_mask"] == 1
+                plain, optimized, quantized = plain[kept], optimized[kept], quantized[kept]
+            elif config.get("classifier_pooling") == "cls":
+                # A padded first token sees nothing in a local window: what it becomes is nobody's promise.
+                kept = feeds["attention_mask"][:, 0] == 1
                 plain, optimized, quantized = plain[kept], optimized[kept], quantized[kept]
             error = float(np.abs(plain - optimized).max())
             logits = "logits" in expected
