@@ -1,6 +1,7 @@
 #include "tasks/quality_scores.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -21,7 +22,7 @@ class QualityScoresTest : public testing::Test {
     return out;
   }
 
-  const std::string folder_ = testing::TempDir() + "octavo-quality-scores";
+  const std::string folder_ = testing::TempDir() + "octavo-quality-" + std::to_string(::getpid());
 };
 
 TEST_F(QualityScoresTest, KeepsNumbersOfOneIdentityBitForBit) {
