@@ -10,7 +10,8 @@ float16 and bfloat16. Four things are held:
 - the file passes the full check of the onnx package, onnxruntime loads it, and (tiny BERT) each kept token's row has at least
   the cosine of BOUNDS with that of the float model; of a MODEL the cosine is printed with --verbose;
 - `octavo run --precision fp32` of the file is no further from the float model than onnxruntime's run of it, by more than
-  SLACK (1 - cosine): octavo leaves the rounding of activations out;
+  SLACK and a tenth of that distance (1 - cosine): octavo leaves the rounding of activations out, which weights that one
+  scale for a whole matrix has made poor need not gain from;
 - files in QDQ form that `octavo optimize` is run on keep their integers and their outputs;
 - dynamic quantisation at level 0 with one scale a table has the very integers, scales and zero points that
   onnxruntime.quantization.quantize_dynamic writes under the same names.
@@ -132,7 +133,7 @@ def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path
         if any(i.type == "tensor(float16)" for i in session.get_inputs()):
             raise SystemExit("token ids became floats")
         own = cosine(rows(run_octavo(report["path"], kept, folder)[name], mask), wanted)
-        bad = own < near - SLACK or report["quantized"] == 0 or (held and near < BOUNDS[mode])
+        bad = own < near - SLACK - (1 - near) / 10 or report["quantized"] == 0 or (held and near < BOUNDS[mode])
         # Rounding must be there: a file that is the float model under another name proves nothing.
         bad = bad or near > 1 - 1e-12
         failures += bad
