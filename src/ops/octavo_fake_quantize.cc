@@ -11,9 +11,7 @@ namespace octavo::ops::reference {
 
 std::vector<Tensor> octavo_fake_quantize(const OpCall& call) {
   const Tensor& x = call.input(0);
-  if (x.dtype() != DType::kFloat32)
-    call.fail("the input has the wrong element type", "float32",
-              std::string(dtype_name(x.dtype())));
+  require_float32(call, x);
   const float scale = call.attributes().float_or("scale", 0);
   const std::int64_t low = call.attributes().require_int("low"),
                      high = call.attributes().require_int("high");

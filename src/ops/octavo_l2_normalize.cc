@@ -8,9 +8,7 @@ namespace octavo::ops::reference {
 
 std::vector<Tensor> octavo_l2_normalize(const OpCall& call) {
   const Tensor& x = call.input(0);
-  if (x.dtype() != DType::kFloat32)
-    call.fail("the input has the wrong element type", "float32",
-              std::string(dtype_name(x.dtype())));
+  require_float32(call, x);
   if (x.rank() == 0) call.fail("the input has no axis", "rank 1 or more", "rank 0");
   const double epsilon = call.attributes().float_or("epsilon", 1e-12f);
   Tensor out = make_output(call, DType::kFloat32, x.shape());

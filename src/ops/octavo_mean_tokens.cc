@@ -9,9 +9,7 @@ namespace octavo::ops::reference {
 std::vector<Tensor> octavo_mean_tokens(const OpCall& call) {
   const Tensor& x = call.input(0);
   require_rank(call, x, 3);
-  if (x.dtype() != DType::kFloat32)
-    call.fail("the input has the wrong element type", "float32",
-              std::string(dtype_name(x.dtype())));
+  require_float32(call, x);
   const std::int64_t batch = x.dim(0), sequence = x.dim(1), width = x.dim(2);
   const std::vector<bool> kept = kept_tokens(call, call.optional(1), batch, sequence);
   Tensor out = make_output(call, DType::kFloat32, {batch, width});

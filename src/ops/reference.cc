@@ -52,6 +52,12 @@ void require_rank(const OpCall& call, const Tensor& x, std::size_t rank) {
   }
 }
 
+void require_float32(const OpCall& call, const Tensor& x) {
+  if (x.dtype() != DType::kFloat32)
+    call.fail("the input has the wrong element type", "float32",
+              std::string(dtype_name(x.dtype())));
+}
+
 std::size_t normalize_axis(const OpCall& call, std::int64_t axis, std::size_t rank) {
   const auto r = static_cast<std::int64_t>(rank);
   if (axis < -r || axis >= r) {

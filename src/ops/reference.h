@@ -26,6 +26,7 @@ Tensor make_zeros(const OpCall& call, DType dtype, Shape shape);
 std::string dtype_text(DType dtype);
 void require_same_dtype(const OpCall& call, const Tensor& a, const Tensor& b);
 void require_rank(const OpCall& call, const Tensor& x, std::size_t rank);
+void require_float32(const OpCall& call, const Tensor& x);
 
 /// An axis of [-rank, rank) as [0, rank).
 std::size_t normalize_axis(const OpCall& call, std::int64_t axis, std::size_t rank);

@@ -115,12 +115,6 @@ class Expander {
                                 node.attributes.int_or("offset", 0));
   }
 
-  ValueId divide(ValueId x, ValueId by, float least, const std::string& name) {
-    const ValueId divisor =
-        graph_.emit("Max", {by, tokens_.number(least)}, {}, "", name + ".divisor");
-    return graph_.emit("Div", {x, divisor}, {}, "", name);
-  }
-
   ValueId sum(ValueId x, std::int64_t axis, bool keep, const std::string& name) {
     ir::Attributes attributes;
     attributes.set("keepdims", std::int64_t{keep});
@@ -138,14 +132,13 @@ class Expander {
     const ValueId kept = tokens_.cast(node.input(1), DType::kFloat32, name + ".kept");
     const ValueId column = tokens_.unsqueeze(kept, {2}, name + ".column");
     const ValueId rows = graph_.emit("Mul", {x, column}, {}, "", name + ".rows");
-    return divide(sum(rows, 1, false, name + ".sum"), sum(kept, 1, true, name + ".count"), 1e-9f,
-                  name);
+    return tokens_.divide(sum(rows, 1, false, name + ".sum"), sum(kept, 1, true, name + ".count"),
+                          1e-9f, name);
   }
 
   ValueId l2_normalize(const ir::Node& node) {
-    const ValueId norm = graph_.emit("ReduceL2", {node.input(0), tokens_.integers({-1})}, {}, "",
-                                     node.name + ".norm");
-    return divide(node.input(0), norm, node.attributes.float_or("epsilon", 1e-12f), node.name);
+    return tokens_.l2_normalize(node.input(0), node.attributes.float_or("epsilon", 1e-12f),
+                                node.name);
   }
 
   ir::Graph& graph_;

@@ -77,6 +77,15 @@ ValueId TokenSubgraphs::cast(ValueId x, DType to, std::string name) {
   return op("Cast", {x}, std::move(name), attribute("to", static_cast<std::int64_t>(to)));
 }
 
+ValueId TokenSubgraphs::divide(ValueId x, ValueId by, float least, const std::string& name) {
+  return op("Div", {x, op("Max", {by, number(least)}, name + "/divisor")}, name);
+}
+
+ValueId TokenSubgraphs::l2_normalize(ValueId x, float least, const std::string& name) {
+  const ValueId norm = op("ReduceL2", {x, integers({-1})}, name + "/norm");
+  return divide(x, norm, least, name + "/unit");
+}
+
 ValueId TokenSubgraphs::mask_bias(ValueId mask) {
   return once({"mask_bias", mask, kNoValue, 0}, [&] {
     const ValueId wide =

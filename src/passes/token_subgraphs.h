@@ -46,6 +46,11 @@ class TokenSubgraphs {
   };
   Rotary rotary(ir::ValueId tokens, ir::ValueId mask, ir::ValueId inv_freq);
 
+  /// x / max(by, least).
+  ir::ValueId divide(ir::ValueId x, ir::ValueId by, float least, const std::string& name);
+  /// x / max(|x|, least) along the last axis.
+  ir::ValueId l2_normalize(ir::ValueId x, float least, const std::string& name);
+
   // Small things that the callers need too.
   ir::ValueId integers(std::vector<std::int64_t> values);
   ir::ValueId integer(std::int64_t value);  // of rank 0

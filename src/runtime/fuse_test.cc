@@ -5,31 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "runtime/graph_runner.h"
+#include "runtime/testing.h"
 
 namespace octavo::runtime {
 namespace {
 
 constexpr std::int64_t kHeads = 3, kSize = 20, kWidth = kHeads * kSize;
-
-Tensor floats(Shape shape, unsigned seed, float spread = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, spread);
-  Tensor out(DType::kFloat32, std::move(shape));
-  for (float& x : out.mutable_data<float>()) x = normal(random);
-  return out;
-}
-
-Tensor bytes(DType dtype, Shape shape, unsigned seed) {
-  std::mt19937 random(seed);
-  Tensor out(dtype, std::move(shape));
-  for (std::size_t i = 0; i < out.elements(); ++i) {
-    out.mutable_bytes()[i] = static_cast<std::byte>(random() >> 7);
-  }
-  return out;
-}
 
 struct Builder {
   ir::Graph graph;

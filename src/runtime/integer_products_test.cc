@@ -3,30 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "ops/op.h"
 #include "runtime/row_operators.h"
+#include "runtime/testing.h"
 
 namespace octavo::runtime {
 namespace {
-
-Tensor bytes(Shape shape, DType dtype, unsigned seed) {
-  std::mt19937 random(seed);
-  Tensor out(dtype, std::move(shape));
-  for (std::size_t i = 0; i < out.elements(); ++i) {
-    out.mutable_bytes()[i] = static_cast<std::byte>(random() >> 7);
-  }
-  return out;
-}
-
-Tensor floats(Shape shape, unsigned seed, float spread = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, spread);
-  Tensor out(DType::kFloat32, std::move(shape));
-  for (float& x : out.mutable_data<float>()) x = normal(random);
-  return out;
-}
 
 ir::Node node(std::string op, std::string domain = "") {
   ir::Node out;
@@ -45,8 +27,8 @@ class Products : public testing::TestWithParam<std::tuple<DType, DType, int>> {
   ThreadPool pool{2};
   const DType left = std::get<0>(GetParam()), right = std::get<1>(GetParam());
   const std::int64_t k = std::get<2>(GetParam()), n = 37;
-  const Tensor a = bytes({3, 23, k}, left, 1), b = bytes({k, n}, right, 2);
-  const Tensor a_zero = bytes({}, left, 3), b_zero = bytes({n}, right, 4);
+  const Tensor a = bytes(left, {3, 23, k}, 1), b = bytes(right, {k, n}, 2);
+  const Tensor a_zero = bytes(left, {}, 3), b_zero = bytes(right, {n}, 4);
   const Tensor a_scale = Tensor::scalar<float>(0.017f), b_scale = floats({n}, 5, 0.01f);
   const Tensor bias = floats({n}, 6);
 
@@ -70,7 +52,7 @@ TEST_P(Products, AreThoseOfTheReference) {
   expect_same(node("MatMulIntegerToFloat", "com.microsoft"),
               {&a, &b, &a_scale, &b_scale, &a_zero, &b_zero, &bias});
   expect_same(node("MatMulIntegerToFloat", "com.microsoft"), {&a, &b, &a_scale, &a_scale});
-  const Tensor y_scale = Tensor::scalar<float>(0.9f), y_zero = bytes({}, left, 7);
+  const Tensor y_scale = Tensor::scalar<float>(0.9f), y_zero = bytes(left, {}, 7);
   expect_same(node("QLinearMatMul"),
               {&a, &a_scale, &a_zero, &b, &b_scale, &b_zero, &y_scale, &y_zero});
   const Tensor x = floats({3, 23, k}, 8, 2);
@@ -84,8 +66,8 @@ INSTANTIATE_TEST_SUITE_P(All, Products,
 
 TEST(Products, OtherOperandsAreForTheReference) {
   ThreadPool pool(1);
-  const Tensor b = bytes({8, 5}, DType::kInt8, 1), a = bytes({2, 7}, DType::kUint8, 2);
-  const Tensor fits = bytes({2, 8}, DType::kUint8, 3), rows = bytes({2}, DType::kUint8, 4);
+  const Tensor b = bytes(DType::kInt8, {8, 5}, 1), a = bytes(DType::kUint8, {2, 7}, 2);
+  const Tensor fits = bytes(DType::kUint8, {2, 8}, 3), rows = bytes(DType::kUint8, {2}, 4);
   const IntegerMatrix matrix(b, detect_isa());
   std::vector<Tensor> out;
   const ir::Node what = node("MatMulInteger");
@@ -130,7 +112,7 @@ TEST(RowOperators, RoundAndWidenAsTheReference) {
   std::copy(std::begin(specials), std::end(specials), x.mutable_data<float>().begin() + 5);
   const Tensor scale = Tensor::scalar(0.03f), row_scale = Tensor::from<float>({1}, {{0.9f}});
   for (const DType dtype : {DType::kUint8, DType::kInt8}) {
-    const Tensor zero = bytes({}, dtype, 2), steps = bytes({9, 1, 1033}, dtype, 3);
+    const Tensor zero = bytes(dtype, {}, 2), steps = bytes(dtype, {9, 1, 1033}, 3);
     for (const Tensor* by : {&scale, &row_scale}) {
       const Tensor at = zero.reshaped(by->shape());
       expect_same_rows(node("QuantizeLinear"), {&x, by, &at});

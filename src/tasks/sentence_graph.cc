@@ -92,10 +92,7 @@ class SentenceBuilder {
   }
 
   /// x / max(|x|, 1e-12).
-  ValueId normalize(ValueId x) {
-    const ValueId norm = op("ReduceL2", {x, tokens_.integers({-1})}, "normalize/norm");
-    return divide(x, norm, "normalize/unit", 1e-12f);
-  }
+  ValueId normalize(ValueId x) { return tokens_.l2_normalize(x, 1e-12f, "normalize"); }
 
  private:
   ValueId op(std::string kind, std::vector<ValueId> inputs, std::string name) {
@@ -104,8 +101,8 @@ class SentenceBuilder {
   ValueId sum(ValueId x, std::vector<std::int64_t> axes, std::string name) {
     return op("ReduceSum", {x, tokens_.integers(std::move(axes))}, std::move(name));
   }
-  ValueId divide(ValueId x, ValueId by, const std::string& name, float least = 1e-9f) {
-    return op("Div", {x, op("Max", {by, tokens_.number(least)}, name + "/divisor")}, name);
+  ValueId divide(ValueId x, ValueId by, const std::string& name) {
+    return tokens_.divide(x, by, 1e-9f, name);
   }
 
   /// 1 for the kept token that is the `count`th of its row.

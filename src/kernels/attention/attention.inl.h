@@ -34,27 +34,6 @@ OCTAVO_INLINE FloatScratch scratch_layout(std::size_t tokens, std::size_t head_s
   return s;
 }
 
-// x[0, count) becomes exp(x - max(x)); the result is the sum.
-OCTAVO_INLINE float exponentials(float* x, std::size_t count) {
-  const Vec shift = set(row_max(x, count));
-  Vec sum0 = set(0.0f), sum1 = sum0;
-  std::size_t p = 0;
-  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
-    const Vec e0 = exp(load(x + p) - shift), e1 = exp(load(x + p + kWidth) - shift);
-    store(x + p, e0);
-    store(x + p + kWidth, e1);
-    sum0 += e0;
-    sum1 += e1;
-  }
-  for (; p < count; p += kWidth) {
-    const std::size_t left = count - p < kWidth ? count - p : kWidth;
-    const Vec e = keep_first(exp(load_partial(x + p, left) - shift), left);
-    store_partial(x + p, e, left);
-    sum0 += e;
-  }
-  return reduce_add(sum0 + sum1);
-}
-
 OCTAVO_INLINE void fill_zero(float* x, std::size_t count) {
   for (std::size_t p = 0; p < count; ++p) x[p] = 0.0f;
 }
@@ -91,7 +70,7 @@ inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::
     float* row = scores + r * s.score_stride;
     float* x = row + (low - key_begin);
     if (args.relative_bias != nullptr) add_relative_bias(args, i, low, x, high - low);
-    inverse[r] = 1.0f / exponentials(x, high - low);
+    inverse[r] = 1.0f / exponentials(x, x, high - low);
     fill_zero(row, low - key_begin);
     fill_zero(row + (high - key_begin), key_end - high);
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/attention/attention.h"
-#include "kernels/simd/math.inl.h"
+#include "kernels/simd/exponentials.inl.h"
 
 namespace octavo::kernels {
 namespace {
@@ -47,23 +47,6 @@ OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, s
     store_partial(x + p, load_partial(x + p, end - p) + load_partial(from, end - p), end - p);
   }
   for (p = end; p < count; ++p) x[p] += bias[2 * radius];
-}
-
-OCTAVO_INLINE float row_max(const float* x, std::size_t count) {
-  std::size_t p = 0;
-  Vec top0 = set(-__builtin_inff()), top1 = top0;
-  for (; p + 2 * kWidth <= count; p += 2 * kWidth) {
-    top0 = max(load(x + p), top0);
-    top1 = max(load(x + p + kWidth), top1);
-  }
-  for (; p + kWidth <= count; p += kWidth) top0 = max(load(x + p), top0);
-  if (count >= kWidth) {
-    top0 = max(load(x + count - kWidth), top0);
-    p = count;
-  }
-  float top = reduce_max(max(top0, top1));
-  for (; p < count; ++p) top = x[p] > top ? x[p] : top;
-  return top;
 }
 
 // exp(x) times what the coefficients are times, x <= 0, by a polynomial for 2^r on [0, 1). Below

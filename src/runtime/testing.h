@@ -1,0 +1,27 @@
+// Random tensors for the tests of this folder.
+#pragma once
+
+#include <random>
+
+#include "tensor/tensor.h"
+
+namespace octavo::runtime {
+
+inline Tensor floats(Shape shape, unsigned seed, float spread = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, spread);
+  Tensor out(DType::kFloat32, std::move(shape));
+  for (float& x : out.mutable_data<float>()) x = normal(random);
+  return out;
+}
+
+inline Tensor bytes(DType dtype, Shape shape, unsigned seed) {
+  std::mt19937 random(seed);
+  Tensor out(dtype, std::move(shape));
+  for (std::size_t i = 0; i < out.elements(); ++i) {
+    out.mutable_bytes()[i] = static_cast<std::byte>(random() >> 7);
+  }
+  return out;
+}
+
+}  // namespace octavo::runtime
