@@ -138,7 +138,12 @@ struct CompareCommand {
     std::vector<ComparedModel> out;
     for (std::size_t i = 0; i < models.size(); ++i) {
       out.push_back({name[i], models[i], embedder});
-      out.back().options.runtime.precision = precision[i];
+      RuntimeOptions& runtime = out.back().options.runtime;
+      if (precision[i] == "reference") {
+        runtime.reference = true;
+      } else {
+        runtime.precision = precision[i];
+      }
     }
     return out;
   }
@@ -272,7 +277,8 @@ void define_compare(Command& command, Context& context) {
   add_prompt_flags(app, self->prompts);
   add_embedder_flags(app, context, self->embedder);
   app.remove_option(app.get_option("--precision"));
-  app.add_option("--precision", self->precisions, "what to compute in: one for all, or one a model")
+  app.add_option("--precision", self->precisions,
+                 "what to compute in, or reference: one for all, or one a model")
       ->type_name("LIST")
       ->group(kModelGroup);
   command.about =
@@ -281,6 +287,7 @@ void define_compare(Command& command, Context& context) {
   command.examples = {
       "octavo compare models/bge models/bge-int8 --dataset data/scifact",
       "octavo compare bge bge --precision fp32,int8 --dataset data/scifact",
+      "octavo compare bge bge-static.onnx --precision fp32,reference --dataset data/scifact",
       "octavo compare a b c --dataset scifact --dataset nfcorpus --report loss.html"};
   command.run = [self] { self->run(); };
 }

@@ -38,6 +38,13 @@ def cosine(a, b):
 
 
 class Compare(unittest.TestCase):
+    @staticmethod
+    def texts():
+        file = path("compare.txt")
+        with open(file, "w") as out:
+            out.writelines(f"the {word} of the river number {i}\n" for i, word in enumerate("stone cat dog moon sun".split()))
+        return file
+
     def test_quality_is_that_of_eval(self):
         data = dataset()
         result = compare(embedder(), embedder(), "--precision", "fp32,int8", "--dataset", data, "--no-speed", "--resamples", "500")
@@ -60,10 +67,9 @@ class Compare(unittest.TestCase):
         self.assertGreater(baseline["weights_bytes"], 1000)
 
     def test_cosines_are_those_of_the_vectors(self):
-        texts = [f"the {word} of the river number {i}" for i, word in enumerate("stone cat dog moon sun".split())]
-        file = path("compare.txt")
-        with open(file, "w") as out:
-            out.write("\n".join(texts) + "\n")
+        file = self.texts()
+        with open(file) as lines:
+            texts = lines.read().splitlines()
         other = compare(embedder(), embedder(), "--precision", "fp32,int8", "--texts", file, "--no-speed")["models"][1]
         rows = []
         for precision in ("fp32", "int8"):
@@ -76,6 +82,16 @@ class Compare(unittest.TestCase):
         self.assertIn(other["embeddings"]["furthest_text"], texts)
         error = max(abs(x - y) for a, b in zip(*rows) for x, y in zip(a, b))
         self.assertAlmostEqual(other["embeddings"]["max_absolute_error"], error, places=6)
+
+    def test_one_of_the_models_is_run_as_its_file_says(self):
+        args = ("compare", embedder(), embedder(), "--precision", "fp32,reference", "--texts", self.texts(), "--json")
+        done = octavo(*args, "--cases", "1x8", "--rounds", "1")
+        self.assertEqual(done.returncode, 0, done.err)
+        baseline, other = json.loads(done.out)["models"]
+        self.assertEqual((baseline["precision"], other["precision"]), ("fp32", "reference"))
+        self.assertGreater(other["embeddings"]["min_cosine"], 0.999999)
+        whole = octavo(*args[:3], "--reference", *args[5:], "--no-speed")
+        self.assertEqual([m["precision"] for m in json.loads(whole.out)["models"]], ["reference"] * 2)
 
     def test_the_report_stands_alone(self):
         report = path("compare.html")

@@ -44,6 +44,11 @@ std::size_t weight_bytes(const std::string& path) {
   return bytes;
 }
 
+/// What the arithmetic of a run is called in tables.
+std::string arithmetic(const ComparedModel& model, const std::string& precision) {
+  return model.options.runtime.reference ? "reference" : precision;
+}
+
 class Comparison {
  public:
   Comparison(const std::vector<ComparedModel>& models, const CompareOptions& options)
@@ -100,7 +105,7 @@ class Comparison {
     ModelComparison out;
     out.name = model.name;
     out.path = model.path;
-    out.precision = model.options.runtime.precision;
+    out.precision = arithmetic(model, model.options.runtime.precision);
     out.bytes = weight_bytes(model.path);
     if (auto record = tasks::find_record(tasks::find_model(model.path))) {
       out.sensitivity = std::move(record->sensitivity);
@@ -112,7 +117,7 @@ class Comparison {
     }
     Embedder embedder = Embedder::load(model.path, model.options);
     out.isa = embedder.isa();
-    out.precision = embedder.precision();
+    out.precision = arithmetic(model, embedder.precision());
     result_.threads = embedder.threads();
     const std::string documents =
         options_.document_prompt ? options_.document_prompt(embedder) : "";
@@ -205,7 +210,7 @@ class Comparison {
       names.push_back(model.name);
       if (result_.models[loaded.size() - 1].isa.empty())
         result_.models[loaded.size() - 1].isa = loaded.back().isa();
-      result_.models[loaded.size() - 1].precision = loaded.back().precision();
+      result_.models[loaded.size() - 1].precision = arithmetic(model, loaded.back().precision());
     }
     result_.threads = loaded.front().threads();
     std::vector<BenchmarkCase> cases = options_.cases;
