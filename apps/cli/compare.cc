@@ -248,10 +248,9 @@ void define_compare(Command& command, Context& context) {
   app.add_option("MODELS", self->models, "the baseline, then what is held against it")
       ->required()
       ->expected(2, 64);
-  app.add_option("--dataset", self->options.datasets, "a BEIR directory; may be given again")
-      ->type_name("DIR")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeated_flag(app, "--dataset", self->options.datasets,
+                    "a BEIR directory; may be given again")
+      ->type_name("DIR");
   app.add_option("--split", self->options.split, "which qrels (test)")->type_name("NAME");
   app.add_option("--texts", self->texts, "texts whose embeddings are compared (documents)")
       ->type_name("FILE");

@@ -68,12 +68,17 @@ void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& op
       ->group("");  // the line above names it
 }
 
+CLI::Option* add_repeated_flag(CLI::App& app, const std::string& name,
+                               std::vector<std::string>& target, const std::string& help) {
+  return app.add_option(name, target, help)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 CLI::Option* add_list_flag(CLI::App& app, const std::string& name, std::vector<std::string>& target,
                            const std::string& help) {
-  return app.add_option(name, target, help)
-      ->delimiter(',')
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  return add_repeated_flag(app, name, target, help)->delimiter(',');
 }
 
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {

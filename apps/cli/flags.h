@@ -21,8 +21,10 @@ void add_model(CLI::App& app, std::string& model);
 /// --threads, --precision, --reference, --isa (its default is OCTAVO_ISA), --plan-cache,
 /// --no-plan-cache.
 void add_runtime_flags(CLI::App& app, const Context& context, RuntimeOptions& options);
-/// A list with commas, which may be given again. It takes one argument, so that the model may
-/// follow.
+/// An option that may be given again. Each takes one argument, so that the model may follow.
+CLI::Option* add_repeated_flag(CLI::App& app, const std::string& name,
+                               std::vector<std::string>& target, const std::string& help);
+/// The same where an argument is a list with commas.
 CLI::Option* add_list_flag(CLI::App& app, const std::string& name, std::vector<std::string>& target,
                            const std::string& help);
 /// add_runtime_flags() and --tokenizer, --pooling, --max-length, --dimensions, --[no-]normalize.

@@ -147,10 +147,9 @@ void add_scheme(CLI::App& app, QuantizeFlags& self) {
 }
 
 void add_calibration(CLI::App& app, CalibrationOptions& calibration) {
-  app.add_option("--calibration", calibration.files, "texts: lines, JSONL or a BEIR directory")
+  add_repeated_flag(app, "--calibration", calibration.files,
+                    "texts: lines, JSONL or a BEIR directory")
       ->type_name("FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kCalibration);
   app.add_option("--calibration-method", calibration.method,
                  "minmax, moving_average, percentile or entropy")

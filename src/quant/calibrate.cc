@@ -173,7 +173,7 @@ Calibration calibrate(const ir::Graph& graph, const std::vector<Sample>& samples
     if (!options.cache.empty()) write_calibration_cache(options.cache, key, state);
   };
 
-  runtime::GraphRunner runner(graph, isa, pool);
+  runtime::GraphRunner runner(graph, isa, pool, runtime::WeightMemory::kStreamed);
   const runtime::GraphRunner::Tap tap = [&](ir::ValueId id, const Tensor& tensor) {
     watch.see(id, tensor);
   };

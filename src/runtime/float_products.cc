@@ -59,4 +59,28 @@ bool multiply_stacks(const ops::OpCall& call, const kernels::MatmulKernel& kerne
   return true;
 }
 
+void multiply_streamed(const Tensor& a, const Tensor& b, const kernels::MatmulKernel& kernel,
+                       ThreadPool& pool, Tensor& out) {
+  const auto k = static_cast<std::size_t>(b.dim(0)), n = static_cast<std::size_t>(b.dim(1));
+  const std::size_t floats = kernel.panel * k, m = a.elements() / k;
+  Buffer scratch(static_cast<std::size_t>(pool.size()) * floats * sizeof(float));
+  auto* const packed = reinterpret_cast<float*>(scratch.data());
+  float* const c = out.mutable_data<float>().data();
+  pool.parallel_for(kernels::matmul_panels(kernel, n), [&](std::size_t panel, int worker) {
+    float* const own = packed + static_cast<std::size_t>(worker) * floats;
+    const std::size_t first = panel * kernel.panel, columns = std::min(kernel.panel, n - first);
+    kernel.pack(b.data<float>().data() + first, n, 1, k, columns, own, 0, 1);
+    const kernels::MatmulArgs args{.a = a.data<float>().data(),
+                                   .lda = k,
+                                   .packed_b = own,
+                                   .c = c + first,
+                                   .ldc = n,
+                                   .m = m,
+                                   .n = columns,
+                                   .k = k};
+    kernel.run(args, 0, m, 0, 1);
+  });
+  b.release();
+}
+
 }  // namespace octavo::runtime

@@ -14,4 +14,10 @@ namespace octavo::runtime {
 bool multiply_stacks(const ops::OpCall& call, const kernels::MatmulKernel& kernel, ThreadPool& pool,
                      std::vector<Tensor>& outputs);
 
+/// A [..., k] times a constant B [k, n], both float32, into out [..., n], with the bits that a
+/// packed B gives. A thread packs one panel of B at a time; then B's memory may go
+/// (Tensor::release).
+void multiply_streamed(const Tensor& a, const Tensor& b, const kernels::MatmulKernel& kernel,
+                       ThreadPool& pool, Tensor& out);
+
 }  // namespace octavo::runtime

@@ -102,11 +102,13 @@ Tensor stages_in_steps(const ops::OpCall& call, Tensor x, std::size_t own, IsaMa
 
 }  // namespace
 
-GraphRunner::GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool)
+GraphRunner::GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool,
+                         WeightMemory weights)
     : graph_(std::move(graph)),
       fused_(fuse_nodes(graph_)),
       isa_(isa),
       kernel_(kernels::choose_matmul(isa)),
+      weights_(weights),
       pool_(std::move(pool)) {}
 
 const float* GraphRunner::packed(const Tensor& weight) {
@@ -189,6 +191,11 @@ bool GraphRunner::accelerate(const ir::Graph& graph, const ops::OpCall& call, Th
   Shape shape = a.shape();
   shape.back() = b.dim(1);
   Tensor out(DType::kFloat32, std::move(shape));
+  if (weights_ == WeightMemory::kStreamed) {
+    multiply_streamed(a, b, kernel_, pool, out);
+    outputs.push_back(std::move(out));
+    return true;
+  }
   const auto k = static_cast<std::size_t>(b.dim(0)), n = static_cast<std::size_t>(b.dim(1));
   const kernels::MatmulArgs args{.a = a.data<float>().data(),
                                  .lda = k,

@@ -19,9 +19,14 @@
 
 namespace octavo::runtime {
 
+/// Whether float32 weights are held packed, or packed anew by every product and given back where
+/// they are a mapped file's: the same bits, more slowly, in the memory of a panel a thread.
+enum class WeightMemory { kHeld, kStreamed };
+
 class GraphRunner {
  public:
-  GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool);
+  GraphRunner(ir::Graph graph, IsaMask isa, std::shared_ptr<ThreadPool> pool,
+              WeightMemory weights = WeightMemory::kHeld);
 
   /// Sees every value that a node makes, in the order of execution.
   using Tap = std::function<void(ir::ValueId, const Tensor&)>;
@@ -54,6 +59,7 @@ class GraphRunner {
   ir::Graph fused_;  // the same, for who sees no values between
   IsaMask isa_;
   const kernels::MatmulKernel& kernel_;
+  WeightMemory weights_;
   std::shared_ptr<ThreadPool> pool_;
   std::mutex mutex_;                                                        // of what follows
   using Weight = std::tuple<const std::byte*, std::int64_t, std::int64_t>;  // in both graphs

@@ -105,7 +105,11 @@ class Written(unittest.TestCase):
                 self.assertEqual(octavo(verb, embedder()).returncode, 2)
                 self.assertEqual(octavo(verb, embedder(), "-o", embedder(), "--force").returncode, 2)
                 self.assertEqual(octavo(verb, embedder(), "-o", out + ".onnx").returncode, 2)
-        self.assertEqual(octavo("optimize", "-o", path("listed"), "--disable", "fuse_gelu,fuse_gemm", embedder()).returncode, 0)
+        # The model may follow an option that may be given again, wherever the others stand.
+        for order in (("-o", path("listed0"), "--disable", "fuse_gelu,fuse_gemm", embedder()),
+                      ("--disable", "fuse_gelu", embedder(), "-o", path("listed1"))):
+            done = octavo("optimize", *order)
+            self.assertEqual(done.returncode, 0, done.err)
         self.assertIn("did you mean fuse_gelu?", octavo("optimize", embedder(), "-o", out, "--disable", "fuse_gelus").err)
 
     def test_octavos_own_int8_runs_at_int8(self):
@@ -231,12 +235,11 @@ class Broken(unittest.TestCase):
         process.send_signal(sent)
         code = process.wait(60)
         self.assertIn(code, (0, 128 + sent, -sent))
-        if code == 0:
+        left = self.left_behind()
+        self.assertIn(left, [["broken"]] if code == 0 else [["broken"], []])  # it may come when all is done
+        if left:
             self.assertEqual(len(files(path("broken"))), len(COMPANIONS) + (4 if "--publish" in flags else 1))
-            self.assertEqual(self.left_behind(), ["broken"])
-        else:
-            self.assertEqual(self.left_behind(), [])
-        return code != 0
+        return code != 0 and not left
 
     def test_control_c_and_being_asked_to_end(self):
         for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -1,7 +1,7 @@
 """How much memory quantising takes: the result, three layers and what the program itself needs, not the float weights."""
-import array, json, os, random, struct, subprocess, unittest
+import array, json, os, random, shutil, struct, subprocess, unittest
 
-from support import BINARY, main, path
+from support import BINARY, embedder, main, path
 
 LAYERS, WIDTH, INNER = 16, 512, 2048
 LAYER = 4 * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER)  # bytes of float32
@@ -60,7 +60,7 @@ class Quantize(unittest.TestCase):
 
     def peak(self, *args, model="deep"):
         """Bytes of the model that was written, and the most memory the process held."""
-        out = path("-".join((model, *args)))
+        out = path("-".join((model, *args)).replace("/", "_"))
         process = subprocess.Popen([BINARY, *args, path(model), "-o", out, "--quiet"], stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,6 +75,16 @@ class Quantize(unittest.TestCase):
                 bound = written + 3 * LAYER + OWN
                 self.assertLess(bound, self.floats, "the test could not see floats that are held")
                 self.assertLess(peak, bound)
+
+    def test_calibrating_does_not_hold_float_weights(self):
+        for file in os.listdir(embedder()):
+            if file.startswith("token"):
+                shutil.copyfile(os.path.join(embedder(), file), os.path.join(path("deep"), file))
+        texts = path("calibration.txt")
+        with open(texts, "w") as out:
+            out.writelines(f"the {word} of the river number {i}\n" for i, word in enumerate("stone cat dog moon sun".split() * 4))
+        written, peak = self.peak("quantize", "--mode", "static", "--calibration", texts)
+        self.assertLess(peak, written + 3 * LAYER + OWN)
 
     def test_half_precision_is_not_widened_at_once(self):
         self.assertEqual(write_model(path("half"), half=True), self.floats)
