@@ -12,6 +12,7 @@
 #include "eval/bench/statistics.h"
 #include "eval/compare/bootstrap.h"
 #include "eval/compare/vectors.h"
+#include "eval/text_embedder.h"
 #include "octavo/error.h"
 #include "octavo/model.h"
 #include "tasks/model_files.h"
@@ -122,11 +123,7 @@ class Comparison {
     const std::string documents =
         options_.document_prompt ? options_.document_prompt(embedder) : "";
     const std::string queries = options_.query_prompt ? options_.query_prompt(embedder) : "";
-    const std::string label = model.name + ": texts";
-    const std::vector<float> rows = embedder.embed(
-        texts_, documents, nullptr, [&](std::size_t done, std::size_t total, std::size_t) {
-          return !options_.progress || options_.progress(label, done, total);
-        });
+    const std::vector<float> rows = embed_texts(embedder, model.name + ": texts", documents);
     if (result_.models.empty()) {
       baseline_rows_ = rows;
       dims_ = embedder.dimensions();
@@ -139,6 +136,20 @@ class Comparison {
     for (std::size_t i = 0; i < options_.datasets.size(); ++i)
       out.datasets.push_back(evaluate(embedder, model.name, i, queries, documents));
     result_.models.push_back(std::move(out));
+  }
+
+  std::vector<float> embed_texts(Embedder& embedder, const std::string& label,
+                                 const std::string& prompt) const {
+    std::vector<const std::string*> texts;
+    for (const std::string& text : texts_) texts.push_back(&text);
+    eval::EmbedJob job{.stage = label,
+                       .prompt = prompt,
+                       .cache_directory = options_.cache_directory,
+                       .progress = {}};
+    job.progress = [&](std::string_view stage, std::size_t done, std::size_t total, std::size_t) {
+      return !options_.progress || options_.progress(stage, done, total);
+    };
+    return eval::embed_texts(eval::text_embedder(embedder), texts, job).rows;
   }
 
   DatasetComparison evaluate(Embedder& embedder, const std::string& name, std::size_t index,
