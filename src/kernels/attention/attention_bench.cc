@@ -47,9 +47,10 @@ void bench(benchmark::State& state, const AttentionKernel* kernel, Shape s) {
 
 const bool kRegistered = [] {
   const Shape shapes[] = {
-      {"small", 16, 12, 32},  {"small", 128, 12, 32}, {"small", 512, 12, 32},
-      {"base", 16, 12, 64},   {"base", 128, 12, 64},  {"base", 512, 12, 64},
-      {"base", 2048, 12, 64}, {"base", 8192, 12, 64}, {"window64", 2048, 12, 64, 64}};
+      {"small", 16, 12, 32},  {"small", 128, 12, 32},        {"small", 256, 12, 32},
+      {"small", 512, 12, 32}, {"base", 16, 12, 64},          {"base", 128, 12, 64},
+      {"base", 256, 12, 64},  {"base", 512, 12, 64},         {"base", 2048, 12, 64},
+      {"base", 8192, 12, 64}, {"window64", 2048, 12, 64, 64}};
   const IsaMask isa = detect_isa();
   for (const AttentionKernel& kernel : attention_kernels()) {
     if ((kernel.isa & isa) != kernel.isa) continue;

@@ -107,7 +107,9 @@ constexpr float kExp[] = {0x1.fff632p-1f, 0x1.64444cp-1f, 0x1.cefc4cp-3f, 0x1.3f
 OCTAVO_INLINE float bf16_exponentials(const float* x, std::size_t count, float top,
                                       std::uint16_t* out) {
   const Vec shift = set(top);
-  const auto rounded = [&](Vec v) { return eight_bits(exp_below(v - shift, kExp)); };
+  const auto rounded = [&](Vec v) {
+    return eight_bits(exp2_below((v - shift) * set(kLog2E), kExp));
+  };
   Vec sum0 = set(0.0f), sum1 = sum0;
   std::size_t p = 0;
   for (; p + 2 * kWidth <= count; p += 2 * kWidth) {

@@ -69,6 +69,16 @@ TEST(Attention, MaskedKeysHaveProbabilityZero) { each(check_masked_keys); }
 
 TEST(Attention, NanInAQueryStaysInItsRow) { each(check_nan_in_a_query); }
 
+TEST(Attention, PoisonInKeysAndValues) { each(check_poison_in_keys_and_values); }
+
+TEST(Attention, NegativeScale) {
+  each([](const AttentionKernel& kernel) {
+    check_attention(kernel, {.tokens = 60, .head_size = 64, .negative_scale = true});
+    check_attention(
+        kernel, {.tokens = 60, .head_size = 64, .window = 9, .radius = 5, .negative_scale = true});
+  });
+}
+
 TEST(Attention, ScratchGrowsWithTheSequence) { each(check_scratch_grows); }
 
 TEST(Attention, ChoiceFollowsTheInstructionSets) {

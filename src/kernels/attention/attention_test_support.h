@@ -1,8 +1,8 @@
 // Attention problems and their check against double-precision loops. With s = the largest sum
 // |scale q k| + |bias| of a row and V = the largest |v|: |error| <= u (2 (head_size + 4) s + tokens
-// + 16) V. The int8 rows may further err by V (exp(2 e) - 1 + tokens / 65535) + step / 2, where e
-// is what rounding queries and keys can do to a score, and step is that of the values' column; the
-// bfloat16 rows by V (exp(2 e) - 1 + 3 * 2^-9 + 2^-12) with e = 2^-8 s.
+// + 16) V. The int8 rows may further err by V (exp(2 e) - 1 + tokens / 131070 + 2^-17) + step / 2,
+// where e is what rounding queries and keys can do to a score, and step is that of the values'
+// column; the bfloat16 rows by V (exp(2 e) - 1 + 3 * 2^-9 + 2^-12) with e = 2^-8 s.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +24,7 @@ struct AttentionCase {
   std::size_t radius = 0;  // 0: no relative bias
   std::size_t extra = 0;
   float magnitude = 1.0f;
+  bool negative_scale = false;
 };
 
 struct AttentionInputs {
@@ -48,7 +49,7 @@ inline AttentionArgs attention_arguments(const AttentionCase& c, const float* q,
   args.out = out;
   args.tokens = c.tokens;
   args.head_size = c.head_size;
-  args.scale = 1.0f / std::sqrt(float(c.head_size));
+  args.scale = (c.negative_scale ? -1.0f : 1.0f) / std::sqrt(float(c.head_size));
   args.window = c.window;
   if (c.radius != 0) {
     args.relative_bias = bias;
@@ -150,7 +151,7 @@ inline void check_attention(const AttentionKernel& kernel, const AttentionCase& 
       double bound =
           kUnit * largest * (2 * double(c.head_size + 4) * spread + double(high - low) + 16);
       if (int8) {
-        bound += largest * (std::expm1(2 * rounding) + double(high - low) / 65535) +
+        bound += largest * (std::expm1(2 * rounding) + double(high - low) / 131070 + 0x1p-17) +
                  absmax(in.v, d, c.tokens, in.ld) / 254 * 1.001;
       }
       if (bf16) {
@@ -250,6 +251,29 @@ inline void check_nan_in_a_query(const AttentionKernel& kernel) {
   for (std::size_t i = 0; i < c.tokens; ++i) {
     for (std::size_t d = 0; d < c.head_size; ++d) {
       EXPECT_EQ(std::isnan(out[i * in.ld + d]), i == 7) << i;
+    }
+  }
+}
+
+/// An infinity in a value reaches its column alone, a NaN in a key everything.
+inline void check_poison_in_keys_and_values(const AttentionKernel& kernel) {
+  if (kernel.type != AttentionType::kInt8) return;
+  const AttentionCase c{.tokens = 90, .head_size = 72};
+  for (const bool in_key : {false, true}) {
+    AttentionInputs in = make_attention(c);
+    if (in_key) {
+      in.k[40 * in.ld + 70] = std::numeric_limits<float>::quiet_NaN();
+    } else {
+      in.v[89 * in.ld + 70] = -std::numeric_limits<float>::infinity();
+    }
+    std::vector<float> out(in.q.size());
+    ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
+    kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld,
+                                   out.data(), scratch.data()));
+    for (std::size_t i = 0; i < c.tokens; ++i) {
+      for (std::size_t d = 0; d < c.head_size; ++d) {
+        EXPECT_EQ(std::isnan(out[i * in.ld + d]), in_key || d == 70) << i << ", " << d;
+      }
     }
   }
 }

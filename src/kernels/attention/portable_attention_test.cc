@@ -91,6 +91,10 @@ TEST_P(PortableAttention, SameBitsWhateverTheStridesAndTheScratch) {
 TEST_P(PortableAttention, MaskedKeysHaveProbabilityZero) { check_masked_keys(GetParam()); }
 TEST_P(PortableAttention, ScratchGrowsWithTheSequence) { check_scratch_grows(GetParam()); }
 TEST_P(PortableAttention, NanInAQueryStaysInItsRow) { check_nan_in_a_query(GetParam()); }
+TEST_P(PortableAttention, PoisonInKeysAndValues) { check_poison_in_keys_and_values(GetParam()); }
+TEST_P(PortableAttention, NegativeScale) {
+  check_attention(GetParam(), {.tokens = 60, .head_size = 64, .negative_scale = true});
+}
 
 TEST(PortableAttentionInt8, TilesAndDotProductsGiveTheSameBits) {
   for (std::size_t tokens : {1, 15, 32, 50, 65, 130}) {

@@ -19,7 +19,6 @@ namespace {
 OCTAVO_INLINE std::size_t align_up(std::size_t n, std::size_t step) {
   return (n + step - 1) / step * step;
 }
-OCTAVO_INLINE std::size_t at_most(std::size_t n) { return n < kWidth ? n : kWidth; }
 
 // Hands out parts of the scratch, each from a cache line on.
 struct ScratchParts {
@@ -36,7 +35,7 @@ struct VectorProducts {
   using Sum = typename Dot::Sum;
   static constexpr std::size_t kQueries = 24, kStep = 1;
   static constexpr std::size_t kRows = Dot::kAttentionRows, kGroups = Dot::kAttentionGroups;
-  static_assert(kQueries % kRows == 0);
+  static_assert(kQueries % kRows == 0 && kRows % 3 == 0);
 
   OCTAVO_INLINE static void begin() {}
   OCTAVO_INLINE static void end() {}
@@ -61,32 +60,55 @@ struct VectorProducts {
   }
 
  private:
+  static constexpr std::size_t kAccs = kTileRows / Dot::kColumns, kPointers = kRows / 3;
+
+  // Adds kQuads quads. Row r is at row[r / 3], r % 3 times lda on: an address is a register and
+  // none, one or two times another.
+  template <std::size_t kVectors, std::size_t kQuadsAtOnce>
+  OCTAVO_INLINE static void add(typename Dot::Acc (&acc)[kRows][kVectors],
+                                const std::byte* (&row)[kPointers], std::size_t lda,
+                                const std::byte*& b, std::size_t group_bytes) {
+#pragma GCC unroll 4
+    for (std::size_t quad = 0; quad < kQuadsAtOnce; ++quad) {
+      typename Dot::B y[kVectors];
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        y[v] = Dot::load_b(b + quad * kTileBytes + v / kAccs * group_bytes +
+                           v % kAccs * Dot::kColumns * 4);
+      }
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const typename Dot::A x = Dot::broadcast_a(row[r / 3] + r % 3 * lda + quad * 4);
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
+      }
+    }
+    b += kQuadsAtOnce * kTileBytes;
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < kPointers; ++i) row[i] += kQuadsAtOnce * 4;
+  }
+
   template <std::size_t kColumnGroups>
   OCTAVO_INLINE static void block(const std::byte* a, std::size_t lda, const std::byte* b,
                                   std::size_t group_bytes, std::size_t quads, Sum* sums,
                                   std::size_t ld) {
-    constexpr std::size_t kAccs = kTileRows / Dot::kColumns;
     typename Dot::Acc acc[kRows][kColumnGroups * kAccs];
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
       for (std::size_t v = 0; v < kColumnGroups * kAccs; ++v) acc[r][v] = Dot::zero();
     }
-    for (std::size_t quad = 0; quad < quads; ++quad, a += 4, b += kTileBytes) {
-      typename Dot::B y[kColumnGroups * kAccs];
+    const std::byte* row[kPointers];
 #pragma GCC unroll 16
-      for (std::size_t v = 0; v < kColumnGroups * kAccs; ++v) {
-        y[v] = Dot::load_b(b + v / kAccs * group_bytes + v % kAccs * Dot::kColumns * 4);
-      }
-#pragma GCC unroll 16
-      for (std::size_t r = 0; r < kRows; ++r) {
-        const typename Dot::A x = Dot::broadcast_a(a + r * lda);
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < kColumnGroups * kAccs; ++v) {
-          acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
-        }
-      }
+    for (std::size_t i = 0; i < kPointers; ++i) {
+      row[i] = a + 3 * i * lda;
+      // Else the compiler computes twelve addresses from one.
+      asm("" : "+r"(row[i]));
     }
+    for (; quads >= 4; quads -= 4) {
+      add<kColumnGroups * kAccs, 4>(acc, row, lda, b, group_bytes);
+    }
+    for (; quads > 0; --quads) add<kColumnGroups * kAccs, 1>(acc, row, lda, b, group_bytes);
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16

@@ -7,6 +7,8 @@
 namespace octavo::kernels {
 namespace {
 
+OCTAVO_INLINE std::size_t at_most(std::size_t n) { return n < kWidth ? n : kWidth; }
+
 // Rows an odd number of cache lines apart fall into different sets of the cache.
 OCTAVO_INLINE std::size_t spread_stride(std::size_t floats) {
   return ((floats + 15) / 16 | 1) * 16;
@@ -23,13 +25,17 @@ OCTAVO_INLINE Reach reach_of(const AttentionArgs& args, std::size_t first, std::
 }
 
 // Brings row j of [tokens, head_size] near, or the last one. The heads of a row lie pages apart
-// from those of the next, which the CPU does not foresee.
+// from those of the next, which the CPU does not foresee. kNear: 3 is the first cache, 2 the
+// second.
+template <int kNear = 3>
 OCTAVO_INLINE void fetch_row(const AttentionArgs& args, const float* x, std::size_t ld,
                              std::size_t j) {
   const float* row = x + (j < args.tokens ? j : args.tokens - 1) * ld;
-  for (std::size_t d = 0; d < args.head_size; d += 16) __builtin_prefetch(row + d);
+  for (std::size_t d = 0; d < args.head_size; d += 16) __builtin_prefetch(row + d, 0, kNear);
 }
 constexpr std::size_t kFetchAhead = 8;
+
+constexpr float kLog2E = 1.44269504088896341f;
 
 // x[0, count) += bias[clamp(j - i)] for keys j = first, first + 1, ... of query i.
 OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, std::size_t first,
@@ -49,11 +55,12 @@ OCTAVO_INLINE void add_relative_bias(const AttentionArgs& args, std::size_t i, s
   for (p = end; p < count; ++p) x[p] += bias[2 * radius];
 }
 
-// exp(x) times what the coefficients are times, x <= 0, by a polynomial for 2^r on [0, 1). Below
-// 2^-125 it is 2^-125.
+// 2^y times what the coefficients are times, y <= 0, by a polynomial for 2^r on [0, 1). Below -125
+// it is that of -125.
 template <std::size_t kTerms>
-OCTAVO_INLINE Vec exp_below(Vec x, const float (&coefficients)[kTerms]) {
-  const Vec y = max(set(-125.0f), x * set(1.44269504088896341f)), r = fraction(y);
+OCTAVO_INLINE Vec exp2_below(Vec y, const float (&coefficients)[kTerms]) {
+  y = max(set(-125.0f), y);
+  const Vec r = fraction(y);
   Vec p = set(coefficients[kTerms - 1]);
   for (std::size_t i = kTerms - 1; i-- > 0;) p = fma(p, r, set(coefficients[i]));
   return scale_floor(p, y);

@@ -66,11 +66,12 @@ OCTAVO_INLINE Vec scale_exponent(Vec x, Vec n) {
 OCTAVO_INLINE Vec fraction(Vec x) { return x - _mm256_floor_ps(x); }
 OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return scale_exponent(x, _mm256_floor_ps(y)); }
 
+OCTAVO_INLINE __m256i load_ints(const std::int32_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+OCTAVO_INLINE Vec load_int(const std::int32_t* p) { return _mm256_cvtepi32_ps(load_ints(p)); }
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
-  const auto load_256 = [](const std::int32_t* from) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  };
-  return _mm256_cvtepi32_ps(_mm256_sub_epi32(load_256(p), load_256(minus)));
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(load_ints(p), load_ints(minus)));
 }
 OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
   const __m256i ints = _mm256_cvtps_epi32(x);
@@ -78,6 +79,9 @@ OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
       _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1));
   const __m128i bytes = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, const Vec (&x)[4]) {
+  for (std::size_t i = 0; i < 4; ++i) store_u8(p + i * kWidth, x[i]);
 }
 OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   const __m256i bits = _mm256_castps_si256(x);

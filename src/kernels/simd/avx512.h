@@ -11,8 +11,8 @@
 //   scale_exponent(x, n)          x * 2^n for whole n of magnitude up to 250
 //   fraction(x)                   x - floor(x), |x| < 2^22
 //   scale_floor(x, y)             x * 2^floor(y), |y| up to 125
-//   load_int(p, minus)            int32 differences as floats
-//   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127
+//   load_int(p), (p, minus)       int32 as floats, or their differences
+//   store_u8(p, x)                round(x) + 128 as bytes, |x| <= 127; of four x too
 //   store_quads(p, a, b, c, d)    lane l as four int8: round(a[l]), round(b[l]), ...
 //   store_u16_halves(h, l, x)     round(x) in [0, 65535] as high and low bytes; of four x too
 //   store_bf16(p, x)              rounded to nearest even
@@ -87,12 +87,25 @@ OCTAVO_INLINE Vec fraction(Vec x) {
 }
 OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return _mm512_scalef_ps(x, y); }
 
+OCTAVO_INLINE Vec load_int(const std::int32_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
+}
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
   return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(p), _mm512_loadu_si512(minus)));
 }
 OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
   const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+}
+// a rounded, then b, c and d, four bytes of each in turn.
+OCTAVO_INLINE __m512i pack_bytes(Vec a, Vec b, Vec c, Vec d) {
+  return _mm512_packs_epi16(_mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b)),
+                            _mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d)));
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, const Vec (&x)[4]) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i bytes = _mm512_permutexvar_epi32(order, pack_bytes(x[0], x[1], x[2], x[3]));
+  _mm512_storeu_si512(p, _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)));
 }
 // Rounded to bfloat16, in the upper halves.
 OCTAVO_INLINE __m512i round_bf16(Vec x) {
@@ -133,12 +146,8 @@ OCTAVO_INLINE void store_upper_halves(std::uint16_t* p, Vec a, Vec b) {
 }
 
 OCTAVO_INLINE void store_quads(std::byte* p, Vec a, Vec b, Vec c, Vec d) {
-  const __m512i low = _mm512_set1_epi32(0xff);
-  const auto byte = [low](Vec x) { return _mm512_and_si512(_mm512_cvtps_epi32(x), low); };
-  const __m512i front = _mm512_or_si512(byte(a), _mm512_slli_epi32(byte(b), 8));
-  const __m512i back =
-      _mm512_or_si512(_mm512_slli_epi32(byte(c), 16), _mm512_slli_epi32(_mm512_cvtps_epi32(d), 24));
-  _mm512_storeu_si512(p, _mm512_or_si512(front, back));
+  const __m512i order = _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400);
+  _mm512_storeu_si512(p, _mm512_shuffle_epi8(pack_bytes(a, b, c, d), order));
 }
 OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x) {
   const __m512i ints = _mm512_cvtps_epi32(x);
@@ -148,13 +157,14 @@ OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x
 }
 OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, const Vec (&x)[4]) {
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i byte = _mm512_set1_epi16(0xff);
-  const __m512i a = _mm512_packus_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
-  const __m512i b = _mm512_packus_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
-  const __m512i highs = _mm512_packus_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
-  const __m512i lows = _mm512_packus_epi16(_mm512_and_si512(a, byte), _mm512_and_si512(b, byte));
-  _mm512_storeu_si512(high, _mm512_permutexvar_epi32(order, highs));
-  _mm512_storeu_si512(low, _mm512_permutexvar_epi32(order, lows));
+  // Of eight words the low bytes, then the high bytes.
+  const __m512i halves = _mm512_set4_epi32(0x0f0d0b09, 0x07050301, 0x0e0c0a08, 0x06040200);
+  const __m512i a = _mm512_shuffle_epi8(
+      _mm512_packus_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1])), halves);
+  const __m512i b = _mm512_shuffle_epi8(
+      _mm512_packus_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3])), halves);
+  _mm512_storeu_si512(high, _mm512_permutexvar_epi32(order, _mm512_unpackhi_epi64(a, b)));
+  _mm512_storeu_si512(low, _mm512_permutexvar_epi32(order, _mm512_unpacklo_epi64(a, b)));
 }
 
 OCTAVO_INLINE float reduce_add(Vec x) {

@@ -67,6 +67,9 @@ OCTAVO_INLINE Vec floor(Vec x) {
 OCTAVO_INLINE Vec fraction(Vec x) { return x - floor(x); }
 OCTAVO_INLINE Vec scale_floor(Vec x, Vec y) { return scale_exponent(x, floor(y)); }
 
+OCTAVO_INLINE Vec load_int(const std::int32_t* p) {
+  return __builtin_convertvector(IntVec{p[0], p[1], p[2], p[3]}, Vec);
+}
 OCTAVO_INLINE Vec load_int(const std::int32_t* p, const std::int32_t* minus) {
   const IntVec x = {p[0] - minus[0], p[1] - minus[1], p[2] - minus[2], p[3] - minus[3]};
   return __builtin_convertvector(x, Vec);
@@ -76,6 +79,9 @@ OCTAVO_INLINE void store_u8(std::uint8_t* p, Vec x) {
   const Vec rounded = round_even(max(set(-127.0f), min(set(127.0f), x)));
   const IntVec ints = __builtin_convertvector(rounded, IntVec);
   for (std::size_t i = 0; i < kWidth; ++i) p[i] = static_cast<std::uint8_t>(ints[i] + 128);
+}
+OCTAVO_INLINE void store_u8(std::uint8_t* p, const Vec (&x)[4]) {
+  for (std::size_t i = 0; i < 4; ++i) store_u8(p + i * kWidth, x[i]);
 }
 OCTAVO_INLINE void store_bf16(std::uint16_t* p, Vec x) {
   const IntVec bits = (IntVec)x, odd = bits >> 16 & 1;
@@ -124,7 +130,7 @@ OCTAVO_INLINE void store_pairs(std::byte* p, Vec a, Vec b) {
 }
 OCTAVO_INLINE void store_u16_halves(std::uint8_t* high, std::uint8_t* low, Vec x) {
   // A NaN, of a row that is marked by its sum, becomes some byte.
-  const IntVec ints = __builtin_convertvector(select(x == x, x, set(0.0f)), IntVec);
+  const IntVec ints = __builtin_convertvector(round_even(select(x == x, x, set(0.0f))), IntVec);
   for (std::size_t i = 0; i < kWidth; ++i) {
     high[i] = static_cast<std::uint8_t>(ints[i] >> 8);
     low[i] = static_cast<std::uint8_t>(ints[i]);
