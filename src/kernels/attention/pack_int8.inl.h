@@ -118,7 +118,7 @@ OCTAVO_INLINE void mean_key(const AttentionArgs& args, float* mean) {
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kVectors; ++i) sum[i] = set(0.0f);
       for (std::size_t j = 0; j < args.tokens; ++j) {
-        if (p == 0) fetch_row(args, args.k, args.ld_k, j + kFetchAhead);
+        if (p == 0) fetch_row<2>(args, args.k, args.ld_k, j + 3 * kFetchAhead);
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kVectors; ++i) {
           sum[i] += load_of<kVectors>(args.k + j * args.ld_k + p, i, size - p);
@@ -138,9 +138,12 @@ inline void pack_keys(const AttentionArgs& args, const float* mean, std::size_t 
   std::memset(rows, 128, kTileRows * row_bytes);
   for (std::size_t first = 0; first < args.tokens; first += kTileRows, group += group_bytes) {
     const std::size_t left = args.tokens - first, count = left < kTileRows ? left : kTileRows;
-    quantize_rows<true>(args.k + first * args.ld_k, args.ld_k, mean, args.head_size, count,
-                        reinterpret_cast<std::uint8_t*>(rows), row_bytes, scales + first,
-                        [&](std::size_t r) { fetch_row<2>(args, args.v, args.ld_v, first + r); });
+    quantize_rows<true>(
+        args.k + first * args.ld_k, args.ld_k, mean, args.head_size, count,
+        reinterpret_cast<std::uint8_t*>(rows), row_bytes,
+        scales + first, [&](std::size_t r) __attribute__((always_inline)) {
+          fetch_row<2>(args, args.v, args.ld_v, first + r);
+        });
     for (std::size_t quad = 0; quad < stride; quad += kWidth) {
       for (std::size_t j = 0; j < kTileRows; j += kWidth) {
         transpose_block(rows + j * stride + quad, stride,

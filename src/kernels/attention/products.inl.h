@@ -35,6 +35,7 @@ struct VectorProducts {
   using Sum = typename Dot::Sum;
   static constexpr std::size_t kQueries = 24, kStep = 1;
   static constexpr std::size_t kRows = Dot::kAttentionRows, kGroups = Dot::kAttentionGroups;
+  static constexpr std::size_t kFewRows = kRows * 2 / 3;
   static_assert(kQueries % kRows == 0 && kRows % 3 == 0);
 
   OCTAVO_INLINE static void begin() {}
@@ -46,30 +47,40 @@ struct VectorProducts {
                                                  std::size_t groups, Sum* sums, std::size_t ld) {
     std::size_t g = 0;
     for (; g + kGroups <= groups; g += kGroups) {
-      for (std::size_t r = 0; r < rows; r += kRows) {
-        block<kGroups>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
-                       sums + r * ld + g * kTileRows, ld);
-      }
+      columns<kGroups>(a, lda, b + g * group_bytes, group_bytes, quads, rows, sums + g * kTileRows,
+                       ld);
     }
     for (; g < groups; ++g) {
-      for (std::size_t r = 0; r < rows; r += kRows) {
-        block<1>(a + r * lda, lda, b + g * group_bytes, group_bytes, quads,
-                 sums + r * ld + g * kTileRows, ld);
-      }
+      columns<1>(a, lda, b + g * group_bytes, group_bytes, quads, rows, sums + g * kTileRows, ld);
     }
   }
 
  private:
-  static constexpr std::size_t kAccs = kTileRows / Dot::kColumns, kPointers = kRows / 3;
+  static constexpr std::size_t kAccs = kTileRows / Dot::kColumns;
+
+  // Some groups of columns: blocks of kRows, and one or two of fewer where that computes less.
+  template <std::size_t kColumnGroups>
+  OCTAVO_INLINE static void columns(const std::byte* a, std::size_t lda, const std::byte* b,
+                                    std::size_t group_bytes, std::size_t quads, std::size_t rows,
+                                    Sum* sums, std::size_t ld) {
+    std::size_t r = 0;
+    for (; rows - r > 2 * kFewRows || (rows - r > kFewRows && rows - r <= kRows); r += kRows) {
+      block<kRows, kColumnGroups>(a + r * lda, lda, b, group_bytes, quads, sums + r * ld, ld);
+      if (r + kRows >= rows) return;
+    }
+    for (; r < rows; r += kFewRows) {
+      block<kFewRows, kColumnGroups>(a + r * lda, lda, b, group_bytes, quads, sums + r * ld, ld);
+    }
+  }
 
   // Adds kQuads quads. Row r is at row[r / 3], r % 3 times lda on: an address is a register and
   // none, one or two times another.
-  template <std::size_t kVectors, std::size_t kQuadsAtOnce>
-  OCTAVO_INLINE static void add(typename Dot::Acc (&acc)[kRows][kVectors],
+  template <std::size_t kQuads, std::size_t kBlock, std::size_t kVectors, std::size_t kPointers>
+  OCTAVO_INLINE static void add(typename Dot::Acc (&acc)[kBlock][kVectors],
                                 const std::byte* (&row)[kPointers], std::size_t lda,
                                 const std::byte*& b, std::size_t group_bytes) {
 #pragma GCC unroll 4
-    for (std::size_t quad = 0; quad < kQuadsAtOnce; ++quad) {
+    for (std::size_t quad = 0; quad < kQuads; ++quad) {
       typename Dot::B y[kVectors];
 #pragma GCC unroll 16
       for (std::size_t v = 0; v < kVectors; ++v) {
@@ -77,40 +88,38 @@ struct VectorProducts {
                            v % kAccs * Dot::kColumns * 4);
       }
 #pragma GCC unroll 16
-      for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t r = 0; r < kBlock; ++r) {
         const typename Dot::A x = Dot::broadcast_a(row[r / 3] + r % 3 * lda + quad * 4);
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = Dot::dot(acc[r][v], x, y[v]);
       }
     }
-    b += kQuadsAtOnce * kTileBytes;
+    b += kQuads * kTileBytes;
 #pragma GCC unroll 16
-    for (std::size_t i = 0; i < kPointers; ++i) row[i] += kQuadsAtOnce * 4;
+    for (std::size_t i = 0; i < kPointers; ++i) row[i] += kQuads * 4;
   }
 
-  template <std::size_t kColumnGroups>
+  template <std::size_t kBlock, std::size_t kColumnGroups>
   OCTAVO_INLINE static void block(const std::byte* a, std::size_t lda, const std::byte* b,
                                   std::size_t group_bytes, std::size_t quads, Sum* sums,
                                   std::size_t ld) {
-    typename Dot::Acc acc[kRows][kColumnGroups * kAccs];
+    typename Dot::Acc acc[kBlock][kColumnGroups * kAccs];
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t r = 0; r < kBlock; ++r) {
 #pragma GCC unroll 16
       for (std::size_t v = 0; v < kColumnGroups * kAccs; ++v) acc[r][v] = Dot::zero();
     }
-    const std::byte* row[kPointers];
+    const std::byte* row[(kBlock + 2) / 3];
 #pragma GCC unroll 16
-    for (std::size_t i = 0; i < kPointers; ++i) {
+    for (std::size_t i = 0; i < (kBlock + 2) / 3; ++i) {
       row[i] = a + 3 * i * lda;
-      // Else the compiler computes twelve addresses from one.
+      // Else the compiler computes all addresses from one.
       asm("" : "+r"(row[i]));
     }
-    for (; quads >= 4; quads -= 4) {
-      add<kColumnGroups * kAccs, 4>(acc, row, lda, b, group_bytes);
-    }
-    for (; quads > 0; --quads) add<kColumnGroups * kAccs, 1>(acc, row, lda, b, group_bytes);
+    for (; quads >= 4; quads -= 4) add<4>(acc, row, lda, b, group_bytes);
+    for (; quads > 0; --quads) add<1>(acc, row, lda, b, group_bytes);
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t r = 0; r < kBlock; ++r) {
 #pragma GCC unroll 16
       for (std::size_t g = 0; g < kColumnGroups; ++g) {
         Dot::store_sums(acc[r] + g * kAccs, sums + r * ld + g * kTileRows);
