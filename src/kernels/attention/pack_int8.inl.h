@@ -7,17 +7,10 @@
 
 #include "kernels/attention/rows.inl.h"
 #include "kernels/gemm/layout.h"
+#include "kernels/simd/magnitude.inl.h"
 
 namespace octavo::kernels {
 namespace {
-
-typedef std::int32_t Bits __attribute__((vector_size(kWidth * sizeof(float))));
-
-// Of magnitudes; a NaN is larger than an infinity, and that than all numbers.
-OCTAVO_INLINE Vec larger_magnitude(Vec x, Vec top) {
-  const Bits a = (Bits)abs(x), b = (Bits)top;
-  return (Vec)(a > b ? a : b);
-}
 
 // A NaN or an infinity makes the scale NaN, and with it all that the row touches.
 struct RowScale {

@@ -4,34 +4,35 @@
 #include <cstring>
 
 #include "kernels/quantize/quantize.h"
+#include "kernels/simd/magnitude.inl.h"
 
 namespace octavo::kernels {
 namespace {
 
-// A NaN anywhere makes the result NaN: max() alone would lose it.
-OCTAVO_INLINE float row_absmax(const float* x, std::size_t width) {
-  Vec top0 = set(0.0f), top1 = top0, zero0 = top0, zero1 = top0;
-  const Vec none = set(0.0f);
+// A NaN or an infinity anywhere makes the result a NaN. Brings what is `ahead` floats on near.
+OCTAVO_INLINE float row_absmax(const float* x, std::size_t width, std::size_t ahead) {
+  Vec top0 = set(0.0f), top1 = top0;
   std::size_t p = 0;
   for (; p + 2 * kWidth <= width; p += 2 * kWidth) {
-    const Vec a = load(x + p), b = load(x + p + kWidth);
-    top0 = max(abs(a), top0);
-    top1 = max(abs(b), top1);
-    zero0 += a * none;
-    zero1 += b * none;
+    __builtin_prefetch(x + p + ahead);
+    __builtin_prefetch(x + p + ahead + kWidth);
+    top0 = larger_magnitude(load(x + p), top0);
+    top1 = larger_magnitude(load(x + p + kWidth), top1);
   }
   for (; p < width; p += kWidth) {
-    const Vec a = load_partial(x + p, width - p < kWidth ? width - p : kWidth);
-    top0 = max(abs(a), top0);
-    zero0 += a * none;
+    top0 = larger_magnitude(load_partial(x + p, width - p < kWidth ? width - p : kWidth), top0);
   }
-  return reduce_max(max(top0, top1)) + reduce_add(zero0 + zero1);
+  return largest_finite(larger_magnitude(top0, top1));
 }
 
 struct ToInt8 {
   using Element = std::uint8_t;
   Vec inverse;
   OCTAVO_INLINE void operator()(Element* out, Vec x) const { store_u8(out, x * inverse); }
+  OCTAVO_INLINE void four(Element* out, const float* x) const {
+    store_u8(out, {load(x) * inverse, load(x + kWidth) * inverse, load(x + 2 * kWidth) * inverse,
+                   load(x + 3 * kWidth) * inverse});
+  }
 };
 struct ToBf16 {
   using Element = std::uint16_t;
@@ -50,6 +51,13 @@ OCTAVO_INLINE void convert_row(const float* x, std::size_t used, std::size_t wid
   constexpr std::size_t kTile = kTileBytes / sizeof(Element);
   for (std::size_t first = 0; first < width; first += kTile, out += kTileSize) {
     auto* tile = reinterpret_cast<Element*>(out);
+    if constexpr (requires { To::four; }) {
+      static_assert(kTile % (4 * kWidth) == 0);
+      if (first + kTile <= used) {
+        for (std::size_t p = 0; p < kTile; p += 4 * kWidth) to.four(tile + p, x + first + p);
+        continue;
+      }
+    }
     for (std::size_t p = 0; p < kTile; p += kWidth) {
       const std::size_t at = first + p;
       if (at + kWidth <= used) {
@@ -65,7 +73,7 @@ OCTAVO_INLINE void quantize_int8(const QuantizeArgs& args, std::size_t first, st
   const std::size_t row_bytes = gemm_row_bytes(GemmType::kInt8, args.width);
   for (std::size_t row = first; row < last; ++row) {
     const float* x = args.x + row * args.ld_x;
-    const float top = row_absmax(x, args.width);
+    const float top = row_absmax(x, args.width, row + 1 < last ? args.ld_x : 0);
     const bool finite = top < __builtin_inff();
     args.scale[row] = finite ? top / 127.0f : __builtin_nanf("");
     // 127 / absmax would overflow near the end of the range, and conversions of a NaN differ.
