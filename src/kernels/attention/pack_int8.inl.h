@@ -22,17 +22,6 @@ OCTAVO_INLINE RowScale row_scale(Vec top) {
           select(less(set(1e-30f), top), limit / top, zero)};
 }
 
-// Of kWidth rows of kWidth floats each: combine(its floats in order).
-template <class F>
-OCTAVO_INLINE Vec combine_rows(const float* rows, F combine) {
-  alignas(64) float turned[kWidth * kWidth];
-  transpose_block(rows, kWidth, turned, kWidth);
-  Vec out = load(turned);
-#pragma GCC unroll 16
-  for (std::size_t i = 1; i < kWidth; ++i) out = combine(load(turned + i * kWidth), out);
-  return out;
-}
-
 // Calls f with the number of vectors, 1 to 4, as a constant.
 template <class F>
 OCTAVO_INLINE void with_vectors(std::size_t floats, F f) {

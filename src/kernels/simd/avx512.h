@@ -23,6 +23,7 @@
 //   store_upper_halves(p, a, b)   the upper 16 bits of all lanes (not avx2)
 //   reduce_add, reduce_max        in a fixed order
 //   transpose_block               kWidth x kWidth floats
+//   combine_rows(p, f)            lane r: f over the kWidth floats of row r, in a fixed order
 // in an unnamed namespace: each translation unit has its own copy, compiled for its own instruction
 // set.
 #pragma once
@@ -203,6 +204,24 @@ OCTAVO_INLINE void transpose_block(const float* p, std::size_t stride, float* ou
     store(to + 2 * out_stride, _mm512_shuffle_ps(b1, b3, 0x44));
     store(to + 3 * out_stride, _mm512_shuffle_ps(b1, b3, 0xee));
   }
+}
+
+template <class F>
+OCTAVO_INLINE Vec combine_rows(const float* p, F f) {
+  Vec a[8], b[4];
+  for (int i = 0; i < 8; ++i) {
+    const Vec x = load(p + 2 * i * kWidth), y = load(p + (2 * i + 1) * kWidth);
+    a[i] = f(_mm512_unpacklo_ps(x, y), _mm512_unpackhi_ps(x, y));
+  }
+  // Lane 4 l + r of b[i] is of four floats of row 4 i + r.
+  for (int i = 0; i < 4; ++i) {
+    const __m512d x = _mm512_castps_pd(a[2 * i]), y = _mm512_castps_pd(a[2 * i + 1]);
+    b[i] =
+        f(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+  }
+  const Vec c = f(_mm512_shuffle_f32x4(b[0], b[1], 0x44), _mm512_shuffle_f32x4(b[0], b[1], 0xee));
+  const Vec d = f(_mm512_shuffle_f32x4(b[2], b[3], 0x44), _mm512_shuffle_f32x4(b[2], b[3], 0xee));
+  return f(_mm512_shuffle_f32x4(c, d, 0x88), _mm512_shuffle_f32x4(c, d, 0xdd));
 }
 
 }  // namespace
