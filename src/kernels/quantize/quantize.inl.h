@@ -51,7 +51,7 @@ OCTAVO_INLINE void convert_row(const float* x, std::size_t used, std::size_t wid
   constexpr std::size_t kTile = kTileBytes / sizeof(Element);
   for (std::size_t first = 0; first < width; first += kTile, out += kTileSize) {
     auto* tile = reinterpret_cast<Element*>(out);
-    if constexpr (requires { To::four; }) {
+    if constexpr (requires { &To::four; }) {
       static_assert(kTile % (4 * kWidth) == 0);
       if (first + kTile <= used) {
         for (std::size_t p = 0; p < kTile; p += 4 * kWidth) to.four(tile + p, x + first + p);
