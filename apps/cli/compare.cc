@@ -285,7 +285,7 @@ void define_compare(Command& command, Context& context) {
       "query with a paired bootstrap, times in alternating rounds.";
   command.examples = {
       "octavo compare models/bge models/bge-int8 --dataset data/scifact",
-      "octavo compare bge bge static.onnx --precision fp32,int8,reference --dataset scifact",
+      "octavo compare bge bge q.onnx --precision fp32,int8,reference --dataset data",
       "octavo compare a b c --dataset scifact --dataset nfcorpus --report loss.html"};
   command.run = [self] { self->run(); };
 }
