@@ -13,15 +13,6 @@ using testing::with;
 
 constexpr std::int64_t kIn = 12, kOut = 7;
 
-Tensor random_bytes(DType dtype, Shape shape, unsigned seed) {
-  std::mt19937 random(seed);
-  Tensor out(dtype, std::move(shape));
-  for (std::size_t i = 0; i < out.elements(); ++i) {
-    out.mutable_bytes()[i] = static_cast<std::byte>(random() >> 5);
-  }
-  return out;
-}
-
 Tensor scales(std::int64_t count) {
   std::vector<float> out;
   for (std::int64_t i = 0; i < count; ++i) out.push_back(0.01f + 0.003f * static_cast<float>(i));

@@ -5,22 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "ops/evaluate.h"
 #include "passes/pipeline.h"
+#include "tensor/testing.h"
 
 namespace octavo::passes::testing {
-
-inline Tensor random_tensor(Shape shape, unsigned seed, float spread = 1.0f) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal(0, spread);
-  Tensor out(DType::kFloat32, std::move(shape));
-  for (float& x : out.mutable_data<float>()) x = normal(engine);
-  return out;
-}
 
 /// Builds graphs over input_ids, attention_mask and token_type_ids [batch, sequence].
 struct Builder {

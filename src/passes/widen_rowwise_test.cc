@@ -18,7 +18,7 @@ ir::ValueId int8s(Builder& b, Shape shape) {
 }
 
 ir::ValueId scales(Builder& b, Shape shape) {
-  Tensor out = testing::random_tensor(std::move(shape), ++b.seed, 0.01f);
+  Tensor out = random_tensor(std::move(shape), ++b.seed, 0.01f);
   for (float& v : out.mutable_data<float>()) v = std::fabs(v) + 0.001f;
   return b.graph.add_constant("s", std::move(out));
 }

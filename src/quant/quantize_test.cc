@@ -7,23 +7,15 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <random>
 #include <set>
 
 #include "octavo/error.h"
 #include "ops/evaluate.h"
 #include "quant/targets.h"
+#include "tensor/testing.h"
 
 namespace octavo::quant {
 namespace {
-
-Tensor random(Shape shape, unsigned seed) {
-  Tensor out(DType::kFloat32, std::move(shape));
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal(0, 0.5f);
-  for (float& value : out.mutable_data<float>()) value = normal(engine);
-  return out;
-}
 
 // Table lookup, two products of the same rows, a Gemm behind them; outputs "y" and "z".
 struct Model {
@@ -32,20 +24,20 @@ struct Model {
 
   Model() {
     ids = graph.add_input("ids", DType::kInt64, {{-1, "tokens"}});
-    const ir::ValueId table = graph.add_constant("table", random({11, 32}, 1));
+    const ir::ValueId table = graph.add_constant("table", random_tensor({11, 32}, 1, 0.5f));
     const ir::ValueId x = graph.emit("Gather", {table, ids}, {}, "", "lookup");
     graph.value(x).name = "x";
-    const ir::ValueId w1 = graph.add_constant("w1", random({32, 24}, 2));
-    const ir::ValueId w2 = graph.add_constant("w2", random({32, 16}, 3));
-    const ir::ValueId b1 = graph.add_constant("b1", random({24}, 4));
+    const ir::ValueId w1 = graph.add_constant("w1", random_tensor({32, 24}, 2, 0.5f));
+    const ir::ValueId w2 = graph.add_constant("w2", random_tensor({32, 16}, 3, 0.5f));
+    const ir::ValueId b1 = graph.add_constant("b1", random_tensor({24}, 4, 0.5f));
     const ir::ValueId p1 = graph.emit("MatMul", {x, w1}, {}, "", "first");
     const ir::ValueId h = graph.emit("Tanh", {graph.emit("Add", {p1, b1}, {}, "", "bias")});
     y = graph.emit("MatMul", {x, w2}, {}, "", "second");
     ir::Attributes transposed;
     transposed.set("transB", std::int64_t{1});
     z = graph.emit("Gemm",
-                   {h, graph.add_constant("w3", random({20, 24}, 5)),
-                    graph.add_constant("b3", random({20}, 6))},
+                   {h, graph.add_constant("w3", random_tensor({20, 24}, 5, 0.5f)),
+                    graph.add_constant("b3", random_tensor({20}, 6, 0.5f))},
                    transposed, "", "third");
     graph.add_output(y, "y");
     graph.add_output(z, "z");
@@ -308,8 +300,8 @@ TEST(Quantize, Float16ClampsAndKeepsWhatIsBlocked) {
   const std::vector<float> extremes{3e38f, 1e-9f};
   const ir::ValueId sum =
       graph.emit("Add", {x, graph.add_constant("extremes", Tensor::vector<float>(extremes))});
-  const ir::ValueId low =
-      graph.emit("Min", {sum, graph.add_constant("limit", random({2}, 1))}, {}, "", "limit");
+  const ir::ValueId low = graph.emit(
+      "Min", {sum, graph.add_constant("limit", random_tensor({2}, 1, 0.5f))}, {}, "", "limit");
   graph.add_output(low, "y");
   QuantizeOptions options;
   options.mode = QuantizeMode::kFloat16;

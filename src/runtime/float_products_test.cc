@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/graph_runner.h"
-#include "runtime/testing.h"
+#include "tensor/testing.h"
 
 namespace octavo::runtime {
 namespace {
@@ -13,10 +13,10 @@ Tensor product(const Shape& a, std::int64_t columns, IsaMask isa, int threads,
                WeightMemory memory) {
   ir::Graph graph;
   const ir::ValueId x = graph.add_input("x", DType::kFloat32, {});
-  const ir::ValueId w = graph.add_constant("w", floats({a.back(), columns}, 2));
+  const ir::ValueId w = graph.add_constant("w", random_tensor({a.back(), columns}, 2));
   graph.add_output(graph.emit("MatMul", {x, w}), "y");
   GraphRunner runner(std::move(graph), isa, std::make_shared<ThreadPool>(threads), memory);
-  return std::move(runner.run({{"x", floats(a, 1)}}).front());
+  return std::move(runner.run({{"x", random_tensor(a, 1)}}).front());
 }
 
 TEST(FloatProducts, StreamedWeightsHaveTheBitsOfHeldOnes) {

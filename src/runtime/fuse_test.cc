@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "runtime/graph_runner.h"
-#include "runtime/testing.h"
+#include "tensor/testing.h"
 
 namespace octavo::runtime {
 namespace {
@@ -79,7 +79,7 @@ void attention(const Form& f) {
   const auto heads = [&](const char* name, std::int64_t tokens, unsigned seed) {
     const Shape shape = f.tokens_first ? Shape{f.batch, tokens, kHeads, kSize}
                                        : Shape{f.batch, kHeads, tokens, kSize};
-    const ir::ValueId x = b.input(name, floats(shape, seed));
+    const ir::ValueId x = b.input(name, random_tensor(shape, seed));
     return f.tokens_first ? x : b.op("Relu", {x});
   };
   const auto first = [&](ir::ValueId x) { return f.tokens_first ? b.turned(x, {0, 2, 1, 3}) : x; };
@@ -123,7 +123,7 @@ TEST(Fuse, AttentionInEveryForm) {
 TEST(Fuse, OtherAttentionStays) {
   Builder seen, other;
   const auto build = [](Builder& b, std::int64_t axis, bool look) {
-    const auto q = b.input("q", floats({1, kHeads, 6, kSize}, 1));
+    const auto q = b.input("q", random_tensor({1, kHeads, 6, kSize}, 1));
     const auto kt = b.turned(q, {0, 1, 3, 2});
     const auto scores = b.op("MatMul", {q, kt});
     ir::Attributes attributes;
@@ -145,24 +145,25 @@ struct Products : Builder {
   const std::int64_t n;
 
   Products(DType dtype, std::int64_t columns)
-      : x(input("x", bytes(dtype, {2, 45, kWidth}, 1))),
-        zero(constant(bytes(dtype, {}, 2))),
-        y_zero(constant(bytes(dtype, {}, 3))),
-        residual(input("residual", floats({2, 45, columns}, 4))),
+      : x(input("x", random_bytes(dtype, {2, 45, kWidth}, 1))),
+        zero(constant(random_bytes(dtype, {}, 2))),
+        y_zero(constant(random_bytes(dtype, {}, 3))),
+        residual(input("residual", random_tensor({2, 45, columns}, 4))),
         n(columns) {}
 
   ir::ValueId linear(ir::ValueId a) {
-    const auto w = constant(bytes(DType::kInt8, {graph.value(a).name == "x" ? kWidth : n, n}, 5));
-    const auto w_scale = constant(floats({n}, 6, 0.01f)),
-               w_zero = constant(bytes(DType::kInt8, {n}, 7));
+    const auto w =
+        constant(random_bytes(DType::kInt8, {graph.value(a).name == "x" ? kWidth : n, n}, 5));
+    const auto w_scale = constant(random_tensor({n}, 6, 0.01f)),
+               w_zero = constant(random_bytes(DType::kInt8, {n}, 7));
     return op("QLinearMatMul", {a, scale, zero, w, w_scale, w_zero, y_scale, y_zero});
   }
   ir::ValueId widened(ir::ValueId a) {
-    const auto w = constant(bytes(DType::kUint8, {kWidth, n}, 5));
-    const auto w_scale = constant(floats({n}, 6, 0.001f));
+    const auto w = constant(random_bytes(DType::kUint8, {kWidth, n}, 5));
+    const auto w_scale = constant(random_tensor({n}, 6, 0.001f));
     return op("MatMulIntegerToFloat", {a, w, scale, w_scale, zero}, "com.microsoft");
   }
-  ir::ValueId row(unsigned seed) { return constant(floats({n}, seed)); }
+  ir::ValueId row(unsigned seed) { return constant(random_tensor({n}, seed)); }
 };
 
 void expect_same(const Products& b, std::size_t products) {
@@ -199,7 +200,7 @@ TEST(Fuse, SeveralThreadsGetTheBitsOfOne) {
   Products b(DType::kUint8, 120);
   const auto back = b.op("DequantizeLinear", {b.linear(b.x), b.y_scale, b.y_zero});
   b.output(b.op("Add", {back, b.residual}));
-  b.output(b.op("MatMul", {b.residual, b.constant(floats({120, 50}, 9))}));
+  b.output(b.op("MatMul", {b.residual, b.constant(random_tensor({120, 50}, 9))}));
   GraphRunner runner(b.graph, detect_isa(), std::make_shared<ThreadPool>(1));
   std::vector<std::vector<Tensor>> got(24);
   ThreadPool pool(4);
@@ -215,12 +216,12 @@ TEST(Fuse, SeveralThreadsGetTheBitsOfOne) {
 
 TEST(Fuse, OtherOperandsAreRunInSteps) {
   Products b(DType::kUint8, 60);
-  const auto column = b.input("column", floats({45, 1}, 11));
+  const auto column = b.input("column", random_tensor({45, 1}, 11));
   b.output(b.op("Add", {b.widened(b.x), column}));
   b.output(b.op("Add", {b.widened(b.x), b.constant(Tensor::scalar(0.5f))}));
   const auto back = b.op("DequantizeLinear", {b.linear(b.x), b.y_scale, b.y_zero});
   b.output(b.op("QuantizeLinear", {b.op("Add", {back, column}), b.row(3),
-                                   b.constant(bytes(DType::kUint8, {60}, 3))}));
+                                   b.constant(random_bytes(DType::kUint8, {60}, 3))}));
   b.graph.node(b.graph.value(b.graph.outputs().back().value).producer)
       .attributes.set("axis", std::int64_t{2});
   expect_same(b, 3);

@@ -5,7 +5,7 @@
 
 #include "ops/op.h"
 #include "runtime/row_operators.h"
-#include "runtime/testing.h"
+#include "tensor/testing.h"
 
 namespace octavo::runtime {
 namespace {
@@ -27,10 +27,10 @@ class Products : public testing::TestWithParam<std::tuple<DType, DType, int>> {
   ThreadPool pool{2};
   const DType left = std::get<0>(GetParam()), right = std::get<1>(GetParam());
   const std::int64_t k = std::get<2>(GetParam()), n = 37;
-  const Tensor a = bytes(left, {3, 23, k}, 1), b = bytes(right, {k, n}, 2);
-  const Tensor a_zero = bytes(left, {}, 3), b_zero = bytes(right, {n}, 4);
-  const Tensor a_scale = Tensor::scalar<float>(0.017f), b_scale = floats({n}, 5, 0.01f);
-  const Tensor bias = floats({n}, 6);
+  const Tensor a = random_bytes(left, {3, 23, k}, 1), b = random_bytes(right, {k, n}, 2);
+  const Tensor a_zero = random_bytes(left, {}, 3), b_zero = random_bytes(right, {n}, 4);
+  const Tensor a_scale = Tensor::scalar<float>(0.017f), b_scale = random_tensor({n}, 5, 0.01f);
+  const Tensor bias = random_tensor({n}, 6);
 
   void expect_same(const ir::Node& what, std::vector<const Tensor*> inputs) {
     const ops::OpCall call{what, inputs};
@@ -52,10 +52,10 @@ TEST_P(Products, AreThoseOfTheReference) {
   expect_same(node("MatMulIntegerToFloat", "com.microsoft"),
               {&a, &b, &a_scale, &b_scale, &a_zero, &b_zero, &bias});
   expect_same(node("MatMulIntegerToFloat", "com.microsoft"), {&a, &b, &a_scale, &a_scale});
-  const Tensor y_scale = Tensor::scalar<float>(0.9f), y_zero = bytes(left, {}, 7);
+  const Tensor y_scale = Tensor::scalar<float>(0.9f), y_zero = random_bytes(left, {}, 7);
   expect_same(node("QLinearMatMul"),
               {&a, &a_scale, &a_zero, &b, &b_scale, &b_zero, &y_scale, &y_zero});
-  const Tensor x = floats({3, 23, k}, 8, 2);
+  const Tensor x = random_tensor({3, 23, k}, 8, 2);
   expect_same(node("DynamicQuantizeMatMul", "com.microsoft"), {&x, &b, &b_scale, &b_zero, &bias});
 }
 
@@ -66,8 +66,10 @@ INSTANTIATE_TEST_SUITE_P(All, Products,
 
 TEST(Products, OtherOperandsAreForTheReference) {
   ThreadPool pool(1);
-  const Tensor b = bytes(DType::kInt8, {8, 5}, 1), a = bytes(DType::kUint8, {2, 7}, 2);
-  const Tensor fits = bytes(DType::kUint8, {2, 8}, 3), rows = bytes(DType::kUint8, {2}, 4);
+  const Tensor b = random_bytes(DType::kInt8, {8, 5}, 1),
+               a = random_bytes(DType::kUint8, {2, 7}, 2);
+  const Tensor fits = random_bytes(DType::kUint8, {2, 8}, 3),
+               rows = random_bytes(DType::kUint8, {2}, 4);
   const IntegerMatrix matrix(b, detect_isa());
   std::vector<Tensor> out;
   const ir::Node what = node("MatMulInteger");
@@ -79,7 +81,8 @@ TEST(Products, OtherOperandsAreForTheReference) {
 
 TEST(RowOperators, AreNearTheReference) {
   ThreadPool pool(2);
-  const Tensor x = floats({5, 7, 129}, 1, 3), scale = floats({129}, 2), bias = floats({129}, 3);
+  const Tensor x = random_tensor({5, 7, 129}, 1, 3), scale = random_tensor({129}, 2),
+               bias = random_tensor({129}, 3);
   ir::Node tanh_form = node("Gelu");
   tanh_form.attributes.set("approximate", std::string("tanh"));
   const std::vector<const Tensor*> one{&x}, three{&x, &scale, &bias};
@@ -107,12 +110,12 @@ void expect_same_rows(const ir::Node& what, const std::vector<const Tensor*>& in
 }
 
 TEST(RowOperators, RoundAndWidenAsTheReference) {
-  Tensor x = floats({3, 17, 541}, 1, 4);
+  Tensor x = random_tensor({3, 17, 541}, 1, 4);
   const float specials[] = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.45f, -0.45f, -0.0f};
   std::copy(std::begin(specials), std::end(specials), x.mutable_data<float>().begin() + 5);
   const Tensor scale = Tensor::scalar(0.03f), row_scale = Tensor::from<float>({1}, {{0.9f}});
   for (const DType dtype : {DType::kUint8, DType::kInt8}) {
-    const Tensor zero = bytes(dtype, {}, 2), steps = bytes(dtype, {9, 1, 1033}, 3);
+    const Tensor zero = random_bytes(dtype, {}, 2), steps = random_bytes(dtype, {9, 1, 1033}, 3);
     for (const Tensor* by : {&scale, &row_scale}) {
       const Tensor at = zero.reshaped(by->shape());
       expect_same_rows(node("QuantizeLinear"), {&x, by, &at});
@@ -125,7 +128,8 @@ TEST(RowOperators, RoundAndWidenAsTheReference) {
 
 TEST(RowOperators, OtherScalesAreForTheReference) {
   ThreadPool pool(1);
-  const Tensor x = floats({4, 6}, 1), rows = floats({4}, 2), one = Tensor::scalar(0.1f);
+  const Tensor x = random_tensor({4, 6}, 1), rows = random_tensor({4}, 2),
+               one = Tensor::scalar(0.1f);
   const Tensor wide(DType::kInt16, {}), codes(DType::kInt32, {4, 6});
   std::vector<Tensor> out;
   ir::Node by_axis = node("QuantizeLinear"), typed = by_axis;
@@ -141,10 +145,12 @@ TEST(RowOperators, OtherScalesAreForTheReference) {
 }
 
 TEST(RowOperators, ArithmeticHasTheBitsOfTheReference) {
-  const Tensor x = floats({2, 3, 40, 129}, 1), y = floats({2, 3, 40, 129}, 2);
-  const Tensor row = floats({129}, 3), plane = floats({1, 3, 40, 129}, 4).reshaped({3, 40, 129});
+  const Tensor x = random_tensor({2, 3, 40, 129}, 1), y = random_tensor({2, 3, 40, 129}, 2);
+  const Tensor row = random_tensor({129}, 3),
+               plane = random_tensor({1, 3, 40, 129}, 4).reshaped({3, 40, 129});
   const Tensor led = row.reshaped({1, 1, 1, 129}), number = Tensor::scalar(0.3f);
-  const Tensor one = number.reshaped({1, 1}), small = floats({7}, 5), many = floats({70000}, 6);
+  const Tensor one = number.reshaped({1, 1}), small = random_tensor({7}, 5),
+               many = random_tensor({70000}, 6);
   for (const char* op : {"Add", "Sub", "Mul", "Div"}) {
     for (const Tensor* other : {&y, &row, &plane, &led, &number, &one}) {
       expect_same_rows(node(op), {&x, other});
@@ -159,8 +165,9 @@ TEST(RowOperators, ArithmeticHasTheBitsOfTheReference) {
 
 TEST(RowOperators, OtherShapesAreForTheReference) {
   ThreadPool pool(1);
-  const Tensor x = floats({2, 3, 4}, 1), column = floats({3, 1}, 2), batch = floats({2, 1, 4}, 3);
-  const Tensor led = floats({1, 1, 1, 4}, 4), ints(DType::kInt64, {4});
+  const Tensor x = random_tensor({2, 3, 4}, 1), column = random_tensor({3, 1}, 2),
+               batch = random_tensor({2, 1, 4}, 3);
+  const Tensor led = random_tensor({1, 1, 1, 4}, 4), ints(DType::kInt64, {4});
   std::vector<Tensor> out;
   for (const Tensor* other : {&column, &batch, &led, &ints}) {
     const std::vector<const Tensor*> pair{&x, other}, turned{other, &x};
@@ -173,7 +180,7 @@ TEST(RowOperators, QuantizeToTheSameBytes) {
   ThreadPool pool(2);
   const ir::Node what = node("DynamicQuantizeLinear");
   for (unsigned seed = 0; seed < 6; ++seed) {
-    Tensor x = floats({3, 11, 997}, seed, 0.2f * static_cast<float>(seed));
+    Tensor x = random_tensor({3, 11, 997}, seed, 0.2f * static_cast<float>(seed));
     const std::vector<const Tensor*> one{&x};
     const auto wanted = reference({what, one});
     std::vector<Tensor> got;

@@ -2,7 +2,7 @@
 import json, math, os, random, unittest
 from html.parser import HTMLParser
 
-from support import embedder, main, octavo, path, read_npy
+from support import embedder, main, octavo, path, read_npy, write_texts
 
 
 def dataset():
@@ -40,10 +40,7 @@ def cosine(a, b):
 class Compare(unittest.TestCase):
     @staticmethod
     def texts():
-        file = path("compare.txt")
-        with open(file, "w") as out:
-            out.writelines(f"the {word} of the river number {i}\n" for i, word in enumerate("stone cat dog moon sun".split()))
-        return file
+        return write_texts(path("compare.txt"), 5)
 
     def test_quality_is_that_of_eval(self):
         data = dataset()

@@ -1,7 +1,7 @@
 """How much memory quantising takes: the result, three layers and what the program itself needs, not the float weights."""
 import array, json, os, random, shutil, struct, subprocess, unittest
 
-from support import BINARY, embedder, main, path
+from support import BINARY, embedder, main, path, write_texts
 
 LAYERS, WIDTH, INNER = 16, 512, 2048
 LAYER = 4 * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER)  # bytes of float32
@@ -80,9 +80,7 @@ class Quantize(unittest.TestCase):
         for file in os.listdir(embedder()):
             if file.startswith("token"):
                 shutil.copyfile(os.path.join(embedder(), file), os.path.join(path("deep"), file))
-        texts = path("calibration.txt")
-        with open(texts, "w") as out:
-            out.writelines(f"the {word} of the river number {i}\n" for i, word in enumerate("stone cat dog moon sun".split() * 4))
+        texts = write_texts(path("calibration.txt"), 20)
         written, peak = self.peak("quantize", "--mode", "static", "--calibration", texts)
         self.assertLess(peak, written + 3 * LAYER + OWN)
 

@@ -35,6 +35,14 @@ def reranker():
     return tiny_model("tiny-reranker", "bert-classifier")
 
 
+def write_texts(path, count):
+    """`count` lines of a few words each, to calibrate with."""
+    words = "stone cat dog moon sun".split()
+    with open(path, "w") as out:
+        out.writelines(f"the {words[i % len(words)]} of the river number {i}\n" for i in range(count))
+    return path
+
+
 def read_npy(path):
     with open(path, "rb") as file:
         data = file.read()

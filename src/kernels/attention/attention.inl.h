@@ -50,7 +50,7 @@ inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::
   for (std::size_t r = 0; r < rows; ++r) {
     const float* from = args.q + (first + r) * args.ld_q;
     for (std::size_t d = 0; d < size; d += kWidth) {
-      const std::size_t left = size - d < kWidth ? size - d : kWidth;
+      const std::size_t left = at_most(size - d);
       store_partial(query + r * s.query_stride + d, load_partial(from + d, left) * scale, left);
     }
   }
@@ -85,7 +85,7 @@ inline void attend_block(const AttentionArgs& args, const FloatScratch& s, std::
         const Vec factor = set(inverse[r + t]);
         float* out = args.out + (first + r + t) * args.ld_out + column;
         for (std::size_t d = 0; d < kPanel && column + d < size; d += kWidth) {
-          const std::size_t left = size - column - d < kWidth ? size - column - d : kWidth;
+          const std::size_t left = at_most(size - column - d);
           store_partial(out + d, load(tile + t * kPanel + d) * factor, left);
         }
       }

@@ -117,8 +117,8 @@ OCTAVO_INLINE void quantize_exponentials(const float* x, std::size_t count, floa
   store(sums, sum0 + sum1);
 }
 
-// The P of up to kTileRows rows from `first` on, whose sums begin with those of key_begin. Brings
-// near what comes next of Q and of the output.
+// The P of up to kTileRows rows from `first` on, whose scores begin with those of key block.low.
+// Brings near what comes next of Q and of the output.
 OCTAVO_INLINE void softmax_rows(const AttentionArgs& args, const Int8Scratch& s, std::byte* scratch,
                                 std::size_t first, std::size_t rows, Reach block, float* scores,
                                 std::uint8_t* high_bytes, std::uint8_t* low_bytes, float* factor,

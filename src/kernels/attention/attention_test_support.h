@@ -89,6 +89,16 @@ inline double score_error(const AttentionInputs& in, const std::vector<float>& c
   return sum / std::sqrt(double(c.head_size)) * 1.001;
 }
 
+/// The output rows, in.ld apart.
+inline std::vector<float> attention_output(const AttentionKernel& kernel, const AttentionCase& c,
+                                           const AttentionInputs& in) {
+  std::vector<float> out(in.q.size());
+  ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
+  kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), in.bias.data(), in.ld,
+                                 out.data(), scratch.data()));
+  return out;
+}
+
 inline void check_attention(const AttentionKernel& kernel, const AttentionCase& c) {
   SCOPED_TRACE(testing::Message() << c.tokens << " tokens, head " << c.head_size << ", window "
                                   << c.window << ", radius " << c.radius);
@@ -173,16 +183,9 @@ inline void check_same_bits(const AttentionKernel& a, const AttentionKernel& b,
   SCOPED_TRACE(testing::Message() << c.tokens << " tokens, head " << c.head_size << ", window "
                                   << c.window << ", radius " << c.radius);
   const AttentionInputs in = make_attention(c);
-  std::vector<float> out[2];
-  for (std::size_t which : {0, 1}) {
-    const AttentionKernel& row = which == 0 ? a : b;
-    out[which].resize(in.q.size());
-    ScratchMemory scratch(row.scratch_floats(c.tokens, c.head_size));
-    row.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), in.bias.data(), in.ld,
-                                out[which].data(), scratch.data()));
-  }
+  const std::vector<float> x = attention_output(a, c, in), y = attention_output(b, c, in);
   for (std::size_t i = 0; i < in.q.size(); ++i) {
-    ASSERT_TRUE(same_bits(out[0][i], out[1][i])) << i << ": " << out[0][i] << ", " << out[1][i];
+    ASSERT_TRUE(same_bits(x[i], y[i])) << i << ": " << x[i] << ", " << y[i];
   }
 }
 
@@ -190,10 +193,7 @@ inline void check_same_bits(const AttentionKernel& a, const AttentionKernel& b,
 inline void check_same_bits_whatever_the_strides(const AttentionKernel& kernel) {
   const AttentionCase c{.tokens = 71, .head_size = 48, .window = 30, .radius = 6};
   const AttentionInputs in = make_attention(c);
-  std::vector<float> out(in.q.size());
-  ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-  kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), in.bias.data(), in.ld,
-                                 out.data(), scratch.data()));
+  const std::vector<float> out = attention_output(kernel, c, in);
   // The same sequence as one head of three inside a longer packed matrix, in larger scratch.
   const std::size_t ld = 3 * c.head_size, before = 11;
   std::vector<float> q = random_floats((c.tokens + 20) * ld, 9), k = q, v = q, wide = q;
@@ -221,16 +221,12 @@ inline void check_masked_keys(const AttentionKernel& kernel) {
   if (kernel.type == AttentionType::kInt8) return;
   const AttentionCase c{.tokens = 90, .head_size = 16, .window = 4};
   AttentionInputs in = make_attention(c);
-  std::vector<float> out(in.q.size()), again(in.q.size());
-  ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-  kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld,
-                                 out.data(), scratch.data()));
+  const std::vector<float> out = attention_output(kernel, c, in);
   for (std::size_t d = 0; d < c.head_size; ++d) {
     in.k[40 * in.ld + d] = 1e3f;
     in.v[40 * in.ld + d] = -1e30f;
   }
-  kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld,
-                                 again.data(), scratch.data()));
+  const std::vector<float> again = attention_output(kernel, c, in);
   for (std::size_t i = 0; i < c.tokens; ++i) {
     if (i >= 36 && i <= 44) continue;
     for (std::size_t d = 0; d < c.head_size; ++d) {
@@ -244,10 +240,7 @@ inline void check_nan_in_a_query(const AttentionKernel& kernel) {
   const AttentionCase c{.tokens = 30, .head_size = 24};
   AttentionInputs in = make_attention(c);
   in.q[7 * in.ld + 3] = std::numeric_limits<float>::quiet_NaN();
-  std::vector<float> out(in.q.size());
-  ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-  kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld,
-                                 out.data(), scratch.data()));
+  const std::vector<float> out = attention_output(kernel, c, in);
   for (std::size_t i = 0; i < c.tokens; ++i) {
     for (std::size_t d = 0; d < c.head_size; ++d) {
       EXPECT_EQ(std::isnan(out[i * in.ld + d]), i == 7) << i;
@@ -266,10 +259,7 @@ inline void check_poison_in_keys_and_values(const AttentionKernel& kernel) {
     } else {
       in.v[89 * in.ld + 70] = -std::numeric_limits<float>::infinity();
     }
-    std::vector<float> out(in.q.size());
-    ScratchMemory scratch(kernel.scratch_floats(c.tokens, c.head_size));
-    kernel.run(attention_arguments(c, in.q.data(), in.k.data(), in.v.data(), nullptr, in.ld,
-                                   out.data(), scratch.data()));
+    const std::vector<float> out = attention_output(kernel, c, in);
     for (std::size_t i = 0; i < c.tokens; ++i) {
       for (std::size_t d = 0; d < c.head_size; ++d) {
         EXPECT_EQ(std::isnan(out[i * in.ld + d]), in_key || d == 70) << i << ", " << d;

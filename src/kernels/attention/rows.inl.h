@@ -7,8 +7,6 @@
 namespace octavo::kernels {
 namespace {
 
-OCTAVO_INLINE std::size_t at_most(std::size_t n) { return n < kWidth ? n : kWidth; }
-
 // Rows an odd number of cache lines apart fall into different sets of the cache.
 OCTAVO_INLINE std::size_t spread_stride(std::size_t floats) {
   return ((floats + 15) / 16 | 1) * 16;

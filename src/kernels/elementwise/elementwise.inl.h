@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/simd/at_most.inl.h"
 #include "kernels/simd/math.inl.h"
 
 namespace octavo::kernels {
@@ -64,7 +65,7 @@ OCTAVO_INLINE void rotary(const RotaryArgs& args) {
       float* low = args.x + row * args.ld_x + head * args.head_size;
       float* high = low + half;
       for (std::size_t p = 0; p < half; p += kWidth) {
-        const std::size_t left = half - p < kWidth ? half - p : kWidth;
+        const std::size_t left = at_most(half - p);
         const Vec x1 = load_partial(low + p, left), x2 = load_partial(high + p, left);
         const Vec c = load_partial(cosine + p, left), s = load_partial(sine + p, left);
         store_partial(low + p, fnma(x2, s, x1 * c), left);

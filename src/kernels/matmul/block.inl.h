@@ -5,6 +5,8 @@
 // so that how rows are gathered into blocks never changes a result.
 #pragma once
 
+#include "kernels/simd/at_most.inl.h"
+
 namespace octavo::kernels {
 namespace {
 
@@ -145,10 +147,9 @@ OCTAVO_INLINE void transpose_partial(const float* from, std::size_t stride, std:
 inline void pack_panels(const float* b, std::size_t row_stride, std::size_t column_stride,
                         std::size_t k, std::size_t n, float* packed, std::size_t first_panel,
                         std::size_t last_panel) {
-  const auto at_most = [](std::size_t x, std::size_t limit) { return x < limit ? x : limit; };
   for (std::size_t v = 2 * first_panel; v < 2 * last_panel; ++v) {
     const std::size_t first = v * kWidth;
-    const std::size_t columns = first < n ? at_most(n - first, kWidth) : 0;
+    const std::size_t columns = first < n ? at_most(n - first) : 0;
     float* to = packed + v / 2 * kPanel * k + v % 2 * kWidth;
     const float* from = columns == 0 ? b : b + first * column_stride;
     if (column_stride == 1 || columns == 0) {
@@ -157,8 +158,7 @@ inline void pack_panels(const float* b, std::size_t row_stride, std::size_t colu
       }
     } else if (row_stride == 1) {
       for (std::size_t p = 0; p < k; p += kWidth) {
-        transpose_partial(from + p, column_stride, columns, at_most(k - p, kWidth),
-                          to + p * kPanel);
+        transpose_partial(from + p, column_stride, columns, at_most(k - p), to + p * kPanel);
       }
     } else {
       for (std::size_t p = 0; p < k; ++p) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/quantize/quantize.h"
+#include "kernels/simd/at_most.inl.h"
 #include "kernels/simd/magnitude.inl.h"
 
 namespace octavo::kernels {
@@ -20,7 +21,7 @@ OCTAVO_INLINE float row_absmax(const float* x, std::size_t width, std::size_t ah
     top1 = larger_magnitude(load(x + p + kWidth), top1);
   }
   for (; p < width; p += kWidth) {
-    top0 = larger_magnitude(load_partial(x + p, width - p < kWidth ? width - p : kWidth), top0);
+    top0 = larger_magnitude(load_partial(x + p, at_most(width - p)), top0);
   }
   return largest_finite(larger_magnitude(top0, top1));
 }

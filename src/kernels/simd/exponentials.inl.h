@@ -1,6 +1,7 @@
 // The two passes of a softmax over one row. Include after one of the Vec headers.
 #pragma once
 
+#include "kernels/simd/at_most.inl.h"
 #include "kernels/simd/math.inl.h"
 
 namespace octavo::kernels {
@@ -36,7 +37,7 @@ OCTAVO_INLINE float exponentials(const float* x, float* y, std::size_t count) {
     sum1 += e1;
   }
   for (; p < count; p += kWidth) {
-    const std::size_t left = count - p < kWidth ? count - p : kWidth;
+    const std::size_t left = at_most(count - p);
     const Vec e = keep_first(exp(load_partial(x + p, left) - shift), left);
     store_partial(y + p, e, left);
     sum0 += e;

@@ -161,14 +161,7 @@ OCTAVO_INLINE void transpose_block(const float* p, std::size_t stride, float* ou
   }
 }
 
-template <class F>
-OCTAVO_INLINE Vec combine_rows(const float* p, F f) {
-  alignas(sizeof(Vec)) float turned[kWidth * kWidth];
-  transpose_block(p, kWidth, turned, kWidth);
-  Vec out = load(turned);
-  for (std::size_t i = 1; i < kWidth; ++i) out = f(out, load(turned + i * kWidth));
-  return out;
-}
-
 }  // namespace
 }  // namespace octavo::kernels
+
+#include "kernels/simd/combine_rows.inl.h"

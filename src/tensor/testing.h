@@ -1,13 +1,14 @@
-// Random tensors for the tests of this folder.
+// Random tensors, the same for the same seed.
 #pragma once
 
 #include <random>
 
 #include "tensor/tensor.h"
 
-namespace octavo::runtime {
+namespace octavo {
 
-inline Tensor floats(Shape shape, unsigned seed, float spread = 1) {
+/// Normal, with the standard deviation `spread`.
+inline Tensor random_tensor(Shape shape, unsigned seed, float spread = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, spread);
   Tensor out(DType::kFloat32, std::move(shape));
@@ -15,7 +16,8 @@ inline Tensor floats(Shape shape, unsigned seed, float spread = 1) {
   return out;
 }
 
-inline Tensor bytes(DType dtype, Shape shape, unsigned seed) {
+/// Bytes of every value.
+inline Tensor random_bytes(DType dtype, Shape shape, unsigned seed) {
   std::mt19937 random(seed);
   Tensor out(dtype, std::move(shape));
   for (std::size_t i = 0; i < out.elements(); ++i) {
@@ -24,4 +26,4 @@ inline Tensor bytes(DType dtype, Shape shape, unsigned seed) {
   return out;
 }
 
-}  // namespace octavo::runtime
+}  // namespace octavo
