@@ -173,11 +173,10 @@ void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
 }
 
 std::string precision_text(const ModelSummary& summary) {
-  if (summary.recorded_precision.empty()) return summary.precision;
-  if (summary.recorded_precision == summary.precision)
-    return summary.precision + ", as the model's record asks";
-  return fmt::format("{} (the model's record asks for {})", summary.precision,
-                     summary.recorded_precision);
+  if (summary.asked_precision.empty()) return summary.precision;
+  if (summary.asked_precision == summary.precision)
+    return summary.precision + ", as the model asks";
+  return fmt::format("{} (the model asks for {})", summary.precision, summary.asked_precision);
 }
 
 Json layer_json(const LayerSensitivity& layer) {

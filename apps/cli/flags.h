@@ -60,7 +60,7 @@ void warn_truncated(Console& console, std::size_t truncated, std::size_t total,
                     std::string_view noun, std::size_t max_length,
                     std::optional<std::size_t> limit);
 
-/// "int8, as the model's record asks", "fp32 (the model's record asks for int8)", "fp32".
+/// "int8, as the model asks", "fp32 (the model asks for int8)", "fp32".
 std::string precision_text(const ModelSummary& summary);
 
 /// A row of a table of layers.

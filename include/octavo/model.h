@@ -44,10 +44,10 @@ struct ModelSummary {
   std::map<std::string, std::size_t> lifted_op_counts;  // after the passes
   std::map<std::string, std::size_t> dtype_bytes;       // weights by stored type
   std::vector<ModelInput> inputs, outputs;
-  std::string precision;           // that runs: "fp32"
-  std::string recorded_precision;  // that the model's record asks for; empty without
-  bool packed = false;             // the plan runs without padding
-  std::string plan_note;           // and if not, why
+  std::string precision;        // that runs: "fp32"
+  std::string asked_precision;  // that the model asks for (RuntimeOptions); or empty
+  bool packed = false;          // the plan runs without padding
+  std::string plan_note;        // and if not, why
   /// Where the plan comes from: "read from FILE", "kept as FILE", or why it was not kept; empty
   /// without RuntimeOptions::plan_cache.
   std::string plan_source;

@@ -8,8 +8,9 @@ namespace octavo {
 struct RuntimeOptions {
   int threads = 0;             // 0: every core this process may use
   std::string isa = "native";  // "native", "portable", or a list such as "avx2,avx512"
-  /// What to compute in: "fp32", "bf16", "fp16", "int8"; "auto" is what the model's record asks for
-  /// (octavo's own int8 files say int8), else fp32.
+  /// What to compute in: "fp32", "bf16", "fp16", "int8"; "auto" is what the model asks for: its
+  /// record (octavo's own int8 files say int8), or int8 where an ONNX file rounds activations to 8
+  /// bits; else fp32.
   std::string precision = "auto";
   /// Runs a quantised file exactly as it says, as onnxruntime does: activations are rounded with
   /// one scale a tensor where the file rounds them, node by node and one sequence at a time.

@@ -6,9 +6,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 
-#include "formats/onnx_metadata.h"
 #include "formats/onnx_reader.h"
+#include "formats/onnx_scan.h"
 #include "formats/onnx_writer.h"
 #include "octavo/error.h"
 
@@ -236,15 +238,18 @@ TEST(OnnxWriter, RoundTripsEveryKindOfField) {
   EXPECT_EQ(back.opset_imports[1].domain, "com.microsoft");
 }
 
-class OnnxMetadata : public testing::Test {
+class OnnxScan : public testing::Test {
  protected:
-  std::map<std::string, std::string> read(const std::string& bytes) const {
+  const std::string& write(const std::string& bytes) const {
     std::ofstream(path_, std::ios::binary) << bytes;
-    return read_onnx_metadata(path_);
+    return path_;
   }
-  ~OnnxMetadata() override { std::filesystem::remove(path_); }
+  std::map<std::string, std::string> read(const std::string& bytes) const {
+    return read_onnx_metadata(write(bytes));
+  }
+  ~OnnxScan() override { std::filesystem::remove(path_); }
 
-  std::string path_ = testing::TempDir() + "octavo-metadata-" + std::to_string(::getpid()) +
+  std::string path_ = testing::TempDir() + "octavo-scan-" + std::to_string(::getpid()) +
                       testing::UnitTest::GetInstance()->current_test_info()->name() + ".onnx";
 };
 
@@ -252,7 +257,7 @@ std::string property(const std::string& key, const std::string& value) {
   return sub(14, sub(1, key) + sub(2, value));
 }
 
-TEST_F(OnnxMetadata, IsThatOfTheWholeReaderWhereverItStands) {
+TEST_F(OnnxScan, MetadataIsThatOfTheWholeReaderWhereverItStands) {
   // Longer than what is read at a time, on either side of the graph.
   const std::string long_name(5000, 'n'), long_value(9000, 'v');
   const std::string model = property("first", "1") + number(1, 8) + sub(2, long_name) +
@@ -264,7 +269,25 @@ TEST_F(OnnxMetadata, IsThatOfTheWholeReaderWhereverItStands) {
   EXPECT_TRUE(read(number(1, 8) + sub(7, "")).empty());
 }
 
-TEST_F(OnnxMetadata, RefusesWhatEndsEarlyAndWhatIsNoMessage) {
+TEST_F(OnnxScan, OperatorsAreThoseOfTheNodesWhereverTheyStand) {
+  const auto node = [](const std::string& op, std::size_t weight = 0) {
+    return sub(1, sub(4, op) + (weight == 0 ? "" : sub(5, sub(20, std::string(weight, 'w')))));
+  };
+  const std::string initializer = sub(5, sub(1, "Initializer") + sub(9, std::string(9000, 'w')));
+  const std::string graph = node("First") + initializer + node("Middle", 6000) + initializer +
+                            node("Constant", 2 << 20) + node("First") + node("Last");
+  const std::string model = number(1, 8) + sub(7, graph) + property("Not", "one");
+  const std::set<std::string> expected{"First", "Middle", "Last"};
+  EXPECT_EQ(read_onnx_operators(write(model)), expected);
+  const std::string small = number(1, 8) + sub(7, node("A") + node("B"));
+  for (std::size_t cut = 3; cut < small.size(); ++cut) {
+    EXPECT_THROW(read_onnx_operators(write(small.substr(0, cut))), Error) << cut;
+  }
+  // A node that goes on past the end of its graph.
+  EXPECT_THROW(read_onnx_operators(write(sub(7, node("A").substr(0, 4)) + node("B"))), Error);
+}
+
+TEST_F(OnnxScan, RefusesWhatEndsEarlyAndWhatIsNoMessage) {
   const std::string model = number(1, 8) + sub(7, std::string(100, 'g')) + property("a", "b");
   for (std::size_t cut = 3; cut < model.size(); ++cut) {
     if (cut == 2 + 2 + 100) continue;  // between two fields

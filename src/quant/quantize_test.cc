@@ -194,7 +194,7 @@ INSTANTIATE_TEST_SUITE_P(
              {{"MatMul", 3}, {"DequantizeLinear", 3}}},
         Case{"float16", [](auto& o) { o.mode = QuantizeMode::kFloat16; }, 0.99999, {{"Cast", 2}}},
         Case{"bfloat16", [](auto& o) { o.mode = QuantizeMode::kBFloat16; }, 0.9999, {}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 // Two ways to write one rounding.
 TEST(Quantize, FourBitsAreTheSameInEitherFormat) {

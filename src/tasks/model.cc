@@ -287,7 +287,7 @@ ModelSummary Model::summary(bool with_graph_text) const {
   // What runs does not hold the graph any more.
   describe_graph(tasks::import_model(impl_->files), runner.packed(), with_graph_text, out);
   out.precision = precision();
-  out.recorded_precision = tasks::recorded_precision(impl_->files);
+  out.asked_precision = tasks::asked_precision(impl_->files);
   out.packed = runner.packed();
   out.plan_note = runner.note();
   out.plan_source = runner.plan_source();

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 #include "base/json.h"
-#include "formats/onnx_metadata.h"
+#include "formats/onnx_scan.h"
 #include "formats/sha256.h"
 #include "octavo/error.h"
 #include "octavo/model_record.h"
@@ -91,14 +93,32 @@ std::optional<ModelRecord> find_record(const ModelFiles& model) {
   }
 }
 
-std::string recorded_precision(const ModelFiles& model) {
-  std::string out;
-  const auto record = find_record(model);
-  if (!record) return out;
-  for (const RecipeStep& step : record->recipe) {
-    const auto said = step.options.find("precision");
-    if (said != step.options.end()) out = said->second;
+namespace {
+
+/// Whether a node turns floats into 8-bit integers; weights are integers in the file already.
+bool rounds_activations(const std::string& path) {
+  static constexpr std::string_view kRounding[] = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul",
+                                                   "QAttention", "QuantizeLinear"};
+  try {
+    const std::set<std::string> operators = formats::read_onnx_operators(path);
+    return std::ranges::any_of(kRounding,
+                               [&](auto op) { return operators.contains(std::string(op)); });
+  } catch (const Error&) {
+    return false;  // the import will tell
   }
+}
+
+}  // namespace
+
+std::string asked_precision(const ModelFiles& model) {
+  std::string out;
+  if (const auto record = find_record(model)) {
+    for (const RecipeStep& step : record->recipe) {
+      const auto said = step.options.find("precision");
+      if (said != step.options.end()) out = said->second;
+    }
+  }
+  if (out.empty() && model.onnx && rounds_activations(model.weights)) out = "int8";
   return out;
 }
 

@@ -43,8 +43,9 @@ struct ModelRecord {
 /// The record that an ONNX model carries, cheaply however large it is; nothing for others.
 std::optional<ModelRecord> find_record(const ModelFiles& model);
 
-/// What the last step that says so asks to be computed in ("int8"); empty where none does.
-std::string recorded_precision(const ModelFiles& model);
+/// What the model asks to be computed in: what the last step of its record says that says it, or
+/// "int8" where the file rounds activations to 8 bits; else empty.
+std::string asked_precision(const ModelFiles& model);
 
 /// The record of a model made from `source` by `step`. Where the source has a record itself
 /// (`metadata` are its metadata_props), its origin and recipe are kept and the step is added.

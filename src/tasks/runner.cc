@@ -37,12 +37,12 @@ std::optional<plan::Precision> find_precision(const std::string& name) {
   return std::nullopt;
 }
 
-/// "auto" is what the model's record says, where that is a precision; fp32 for a file that is run
-/// as it says.
+/// "auto" is what the model asks for, where that is a precision; fp32 for a file that is run as it
+/// says.
 plan::Precision checked_precision(const RuntimeOptions& options, const ModelFiles& model) {
   const std::string& name = options.precision;
   if (name == "auto") {
-    const std::string recorded = options.reference ? "" : recorded_precision(model);
+    const std::string recorded = options.reference ? "" : asked_precision(model);
     return find_precision(recorded).value_or(plan::Precision::kFp32);
   }
   if (const auto found = find_precision(name)) return *found;

@@ -1,7 +1,7 @@
 """convert, optimize and quantize as their users meet them: files, records, refusals, interrupted and failing writes."""
 import hashlib, json, os, resource, shutil, signal, subprocess, time, unittest
 
-from support import BINARY, WORK, embedder, main, octavo, path
+from support import BINARY, WORK, embedder, main, octavo, path, write_texts
 
 COMPANIONS = {"1_Pooling/config.json", "config.json", "config_sentence_transformers.json", "modules.json", "octavo.json",
               "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"}
@@ -121,7 +121,7 @@ class Written(unittest.TestCase):
             for flags, precision in (((), "int8"), (("--precision", "fp32"), "fp32"), (("--precision", "int8"), "int8"), (("--reference",), "fp32")):
                 with self.subTest(f"{model} {flags}"):
                     summary = as_json("inspect", model, *flags)
-                    self.assertEqual((summary["precision"], summary["recorded_precision"]), (precision, "int8"))
+                    self.assertEqual((summary["precision"], summary["asked_precision"]), (precision, "int8"))
             for cases in ((), ("--no-plan-cache",)):
                 result = as_json("bench", model, "--cases", "1x8", "--min-time", "0", *cases)
                 self.assertEqual((result["precision"], result["results"][0]["precision"]), ("int8", "int8"))
@@ -135,9 +135,21 @@ class Written(unittest.TestCase):
             self.assertNotEqual(vector(model), vector(model, "--precision", "fp32"))
         compared = as_json("compare", embedder(), out, "--cases", "1x8", "--rounds", "1", "--no-cache")
         self.assertEqual([model["precision"] for model in compared["models"]], ["fp32", "int8"])
-        self.assertIn("int8, as the model's record asks", octavo("doctor", out).out)
+        self.assertIn("int8, as the model asks", octavo("doctor", out).out)
         plain = as_json("inspect", embedder())
-        self.assertEqual((plain["precision"], plain["recorded_precision"]), ("fp32", None))
+        self.assertEqual((plain["precision"], plain["asked_precision"]), ("fp32", None))
+
+    def test_a_file_that_rounds_activations_runs_at_int8(self):
+        texts = write_texts(path("rounding.txt"), 40)
+        rounding = (("dynamic",), ("dynamic", "--format", "QDQ"), ("dynamic", "--level", "2"), ("static", "--calibration", texts),
+                    ("static", "--calibration", texts, "--format", "QDQ", "--level", "2"))
+        for mode in (*rounding, ("int8",), ("int4",), ("int8", "--format", "QDQ"), ("float16",)):
+            with self.subTest(mode):
+                out, expected = path("rounding-" + "-".join(mode[:1] + mode[-3:]).replace("/", "_")), "int8" if mode in rounding else "fp32"
+                as_json("quantize", embedder(), "-o", out, "--mode", *mode)
+                summary = as_json("inspect", out)
+                self.assertEqual((summary["precision"], summary["asked_precision"]), (expected, "int8" if mode in rounding else None))
+                self.assertEqual(as_json("inspect", out, "--precision", "fp32")["precision"], "fp32")
 
     def test_texts_are_cut_at_the_position_table_however_a_file_runs(self):
         for flags in (("--mode", "dynamic"), ("--mode", "dynamic", "--format", "QDQ"), ("--mode", "dynamic", "--level", "2")):

@@ -162,7 +162,7 @@ TEST_P(RoundTrip, GivesTheSameAtEveryOpset) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RoundTrip, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 TEST(ExportOnnx, RefusesOpsetsOutOfRangeAndOwnOperators) {
   ir::Graph graph = build(cases()[0]);

@@ -32,9 +32,9 @@ TEST_P(Families, SafetensorsGiveTheReferenceOutputs) {
 
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          testing::Combine(testing::ValuesIn(kFamilies), testing::ValuesIn(kIsas)),
-                         [](const auto& info) {
+                         [](const auto& test) {
                            std::string name =
-                               std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+                               std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
@@ -76,9 +76,9 @@ TEST_P(Precisions, StayNearTheReferenceOutputs) {
 
 INSTANTIATE_TEST_SUITE_P(All, Precisions,
                          testing::Combine(testing::ValuesIn(kFamilies), testing::ValuesIn(kIsas)),
-                         [](const auto& info) {
+                         [](const auto& test) {
                            std::string name =
-                               std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+                               std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
@@ -160,9 +160,9 @@ TEST_P(Invariance, TheSameSequenceGivesTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(All, Invariance,
                          testing::Combine(testing::ValuesIn(kFamilies),
                                           testing::Values("fp32", "bf16", "fp16", "int8")),
-                         [](const auto& info) {
+                         [](const auto& test) {
                            std::string name =
-                               std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+                               std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
