@@ -71,6 +71,25 @@ fs::path output_path(const WriteModelOptions& options) {
   return out;
 }
 
+/// Throws for names that would leave the directory, or be taken for another file of it.
+void check_file_name(const std::string& name) {
+  const fs::path path(name);
+  const bool leaves = path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
+  if (!leaves && path.extension() == ".onnx") return;
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = leaves ? "the model would be written outside the output directory"
+                                 : "the name of the model's file does not end with .onnx",
+               .place = "--file-name",
+               .expected = "a name in OUT_DIR that ends with .onnx",
+               .found = "'" + name + "'",
+               .fix = "give such a name as model_quantized.onnx or onnx/model.onnx"});
+}
+
+/// Whether a model's file would lie where the source does.
+bool beside_source(const ModelFiles& source, const fs::path& target, const std::string& name) {
+  return same_place((target / name).parent_path(), source.directory);
+}
+
 /// A new directory beside the wanted one, which goes with everything in it unless it was renamed.
 class Staging {
  public:
@@ -196,6 +215,7 @@ std::vector<Companion> find_companions(const ModelFiles& source) {
 }
 
 void check_output(const ModelFiles& source, const WriteModelOptions& options) {
+  check_file_name(options.file_name);
   const fs::path target = output_path(options);
   if (target.empty()) {
     refuse("the output has no name", options.directory, "a directory", "nothing",
@@ -215,6 +235,7 @@ void check_output(const ModelFiles& source, const WriteModelOptions& options) {
   const fs::path home = source.directory;
   const fs::path parent = fs::absolute(home).lexically_normal().parent_path();
   if (same_place(target, home) || same_place(target, source.path) ||
+      beside_source(source, target, options.file_name) ||
       (source.onnx && home.filename() == "onnx" && same_place(target, parent))) {
     refuse("the output would be written over the source", target.string(), "a directory of its own",
            "the directory of the model", "give another directory: the source stays as it is");
@@ -261,6 +282,11 @@ WrittenModel write_model(formats::OnnxModel model, const ModelFiles& source,
 std::vector<WrittenModel> write_models(std::vector<ModelVariant> variants, const ModelFiles& source,
                                        const WriteModelOptions& options) {
   const fs::path target = output_path(options);
+  for (const ModelVariant& variant : variants) {
+    WriteModelOptions one = options;
+    one.file_name = variant.file_name;
+    check_output(source, one);
+  }
   std::vector<WrittenModel> out;
   write_staged(source, options, [&](const std::string& directory) {
     std::vector<std::string> files;  // in the order in which they take their places

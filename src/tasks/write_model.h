@@ -37,8 +37,9 @@ struct ModelVariant {
 };
 
 /// Throws what write_model() would throw of the directory: kInvalidArgument for an OUT_DIR that is
-/// no directory, holds files and there is no `force`, or is where the source lies. To be called
-/// before the work begins, so that nobody waits for an error.
+/// no directory, holds files and there is no `force`, or is where the source lies, and for a
+/// `file_name` that leaves OUT_DIR or does not end with ".onnx". To be called before the work
+/// begins, so that nobody waits for an error.
 void check_output(const ModelFiles& source, const WriteModelOptions& options);
 
 /// Where large tensors may lie meanwhile: where OUT_DIR is, or will be, on the same file system.

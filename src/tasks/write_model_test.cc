@@ -124,6 +124,34 @@ TEST_F(WriteModel, NeverWritesOverTheSource) {
   EXPECT_FALSE(file_exists(at("source/model.onnx")));
 }
 
+TEST_F(WriteModel, RefusesFileNamesOutsideTheDirectoryAndOfOtherFiles) {
+  put("models/m.onnx", "the source");
+  const ModelFiles onnx = find_model(at("models/m.onnx"));
+  for (const std::string& name :
+       {std::string("../m.onnx"), std::string("onnx/../../m.onnx"), at("models/m.onnx"),
+        std::string("tokenizer.json"), std::string("octavo.json"), std::string("model"),
+        std::string(".onnx"), std::string("onnx/"), std::string()}) {
+    for (const bool force : {false, true}) {
+      const WriteModelOptions options{
+          .directory = at("models/q"), .file_name = name, .force = force};
+      EXPECT_THROW(check_output(onnx, options), Error) << name;
+      EXPECT_THROW(write_model(tiny(2), onnx, record_, options), Error) << name;
+      std::vector<ModelVariant> variants;
+      variants.push_back({name, tiny(1), record_});
+      EXPECT_THROW(write_models(std::move(variants), onnx, {.directory = at("models/q")}), Error)
+          << name;
+    }
+  }
+  // Inside the directory, and yet the source.
+  EXPECT_THROW(
+      write_model(tiny(2), onnx, record_,
+                  {.directory = root_.string(), .file_name = "models/m.onnx", .force = true}),
+      Error);
+  EXPECT_TRUE(read_text_file(at("models/m.onnx")) == "the source");
+  EXPECT_FALSE(fs::exists(at("models/q")));
+  EXPECT_EQ(listing(), (std::vector<std::string>{"models", "source"}));
+}
+
 TEST_F(WriteModel, RefusesWhatIsNoDirectory) {
   put("file", "x");
   for (const char* name : {"file", "out.onnx"}) {
