@@ -10,7 +10,8 @@ struct RuntimeOptions {
   std::string isa = "native";  // "native", "portable", or a list such as "avx2,avx512"
   /// What to compute in: "fp32", "bf16", "fp16", "int8"; "auto" is what the model asks for: its
   /// record (octavo's own int8 files say int8), or int8 where an ONNX file rounds activations to 8
-  /// bits; else fp32.
+  /// bits, but for the products that it leaves in float; else fp32. Where the graph has no packed
+  /// form, only "auto" and "fp32" can be had.
   std::string precision = "auto";
   /// Runs a quantised file exactly as it says, as onnxruntime does: activations are rounded with
   /// one scale a tensor where the file rounds them, node by node and one sequence at a time.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/byte_reader.h"
@@ -12,9 +13,8 @@
 namespace octavo::formats {
 namespace {
 
-constexpr std::uint32_t kGraphField = 7, kMetadataField = 14;  // of ModelProto
-constexpr std::uint32_t kNodeField = 1;                        // of GraphProto
-constexpr std::uint32_t kOpTypeField = 4;                      // of NodeProto
+constexpr std::uint32_t kGraphField = 7, kMetadataField = 14;   // of ModelProto
+constexpr std::uint32_t kNodeField = 1, kInitializerField = 5;  // of GraphProto
 constexpr std::size_t kWindow = 4096, kLongestHead = 20, kLargestEntry = std::size_t{1} << 20;
 
 std::string text_of(const WireMessage& message, const WireField& field) {
@@ -31,23 +31,52 @@ void add_entry(const WireMessage& entry, std::map<std::string, std::string>& out
   out.emplace(std::move(key), std::move(value));
 }
 
-/// What stands before the value of a field, and how long the value is.
-struct Head {
+OnnxOutline::Node outline_of(const WireMessage& node) {
+  OnnxOutline::Node out;
+  node.for_each([&](const WireField& field) {
+    if (field.number == 1) out.inputs.push_back(text_of(node, field));
+    if (field.number == 4) out.op_type = text_of(node, field);
+    if (field.number != 5) return;
+    const WireMessage attribute(node, field, "AttributeProto");
+    std::string name;
+    std::optional<std::int64_t> number;
+    attribute.for_each([&](const WireField& part) {
+      if (part.number == 1) name = text_of(attribute, part);
+      if (part.number == 3) number = static_cast<std::int64_t>(attribute.varint(part));
+    });
+    if (number) out.numbers.emplace(std::move(name), *number);
+  });
+  return out;
+}
+
+/// A field whose value is bytes [begin, end) of the file, or a number.
+struct ScannedField {
   std::uint32_t number = 0;
   WireType type = WireType::kVarint;
-  std::uint64_t size = 0;  // of the value
+  std::uint64_t value = 0;  // of kVarint
+  std::size_t begin = 0, end = 0;
 };
 
-Head read_head(ByteReader& reader) {
+/// `limit`: where what the field is in ends.
+ScannedField read_field(ByteReader& reader, std::size_t limit) {
   const std::uint64_t tag = reader.varint("field");
-  Head out{.number = static_cast<std::uint32_t>(tag >> 3), .type = static_cast<WireType>(tag & 7)};
+  ScannedField out{.number = static_cast<std::uint32_t>(tag >> 3),
+                   .type = static_cast<WireType>(tag & 7)};
+  std::uint64_t size = 0;
   switch (out.type) {
-    case WireType::kVarint: reader.varint("field"); break;
-    case WireType::kFixed64: out.size = sizeof(std::uint64_t); break;
-    case WireType::kFixed32: out.size = sizeof(std::uint32_t); break;
-    case WireType::kBytes: out.size = reader.varint("field"); break;
+    case WireType::kVarint: out.value = reader.varint("field"); break;
+    case WireType::kFixed64: size = sizeof(std::uint64_t); break;
+    case WireType::kFixed32: size = sizeof(std::uint32_t); break;
+    case WireType::kBytes: size = reader.varint("field"); break;
     default: reader.fail("field", "this is not an ONNX model", "a field of a message");
   }
+  out.begin = reader.offset();
+  const std::size_t left = limit - std::min(out.begin, limit);
+  if (out.begin > limit || size > left) {
+    reader.fail("field", "a field is longer than what it is in", std::to_string(left) + " bytes",
+                std::to_string(size));
+  }
+  out.end = out.begin + static_cast<std::size_t>(size);
   return out;
 }
 
@@ -59,30 +88,28 @@ class Scan {
 
   std::size_t size() const { return size_; }
 
-  /// Calls body(number, begin, end) for every field of bytes of the message in [at, end); the rest
-  /// is checked as far as it says where the next field is.
+  /// Calls body(field) for every field of the message in [at, end).
   template <typename Body>
   void for_each(std::size_t at, std::size_t end, Body&& body) {
     while (at < end) {
       ByteReader reader(near(at, std::min(kLongestHead, end - at)), path_, at);
-      const Head head = read_head(reader);
-      at = reader.offset();
-      if (at > end || head.size > end - at) {
-        reader.fail("field", "a field is longer than what it is in",
-                    std::to_string(end - std::min(at, end)) + " bytes", std::to_string(head.size));
-      }
-      const std::size_t begin = at;
-      at += static_cast<std::size_t>(head.size);
-      if (head.type == WireType::kBytes) body(head.number, begin, at);
+      const ScannedField field = read_field(reader, end);
+      at = field.end;
+      body(field);
     }
   }
 
-  /// Calls body(message) with [begin, end) of the file; not where that is larger than any that we
-  /// look for.
+  /// Calls body(message) with the message in a field; not where that is larger than any that we
+  /// look for, or no message.
   template <typename Body>
-  void read(std::size_t begin, std::size_t end, const char* name, Body&& body) {
-    if (end - begin > kLargestEntry) return;
-    body(WireMessage(near(begin, end - begin).first(end - begin), path_, begin, name));
+  void read(const ScannedField& field, const char* name, Body&& body) {
+    if (field.type != WireType::kBytes || field.end - field.begin > kLargestEntry) return;
+    const std::size_t size = field.end - field.begin;
+    body(WireMessage(near(field.begin, size).first(size), path_, field.begin, name));
+  }
+  std::string text(const ScannedField& field) {
+    const std::size_t size = std::min(field.end - field.begin, kLargestEntry);
+    return std::string(reinterpret_cast<const char*>(near(field.begin, size).data()), size);
   }
 
  private:
@@ -102,31 +129,40 @@ class Scan {
   std::size_t begin_ = 0;  // of the window in the file
 };
 
+void add_initializer(Scan& scan, const ScannedField& tensor, OnnxOutline& out) {
+  std::string name;
+  std::int32_t type = 0;
+  scan.for_each(tensor.begin, tensor.end, [&](const ScannedField& field) {
+    if (field.number == 2) type = static_cast<std::int32_t>(field.value);
+    if (field.number == 8) name = scan.text(field);
+  });
+  out.initializers.emplace(std::move(name), type);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> read_onnx_metadata(const std::string& path) {
   Scan scan(path);
   std::map<std::string, std::string> out;
-  scan.for_each(0, scan.size(), [&](std::uint32_t number, std::size_t begin, std::size_t end) {
-    if (number != kMetadataField) return;
-    scan.read(begin, end, "StringStringEntryProto",
+  scan.for_each(0, scan.size(), [&](const ScannedField& field) {
+    if (field.number != kMetadataField) return;
+    scan.read(field, "StringStringEntryProto",
               [&](const WireMessage& entry) { add_entry(entry, out); });
   });
   return out;
 }
 
-std::set<std::string> read_onnx_operators(const std::string& path) {
+OnnxOutline read_onnx_outline(const std::string& path) {
   Scan scan(path);
-  std::set<std::string> out;
-  const auto add = [&](const WireMessage& node) {
-    node.for_each([&](const WireField& field) {
-      if (field.number == kOpTypeField) out.insert(text_of(node, field));
-    });
-  };
-  scan.for_each(0, scan.size(), [&](std::uint32_t outer, std::size_t graph, std::size_t graph_end) {
-    if (outer != kGraphField) return;
-    scan.for_each(graph, graph_end, [&](std::uint32_t inner, std::size_t begin, std::size_t end) {
-      if (inner == kNodeField) scan.read(begin, end, "NodeProto", add);
+  OnnxOutline out;
+  scan.for_each(0, scan.size(), [&](const ScannedField& graph) {
+    if (graph.number != kGraphField) return;
+    scan.for_each(graph.begin, graph.end, [&](const ScannedField& field) {
+      if (field.number == kNodeField) {
+        scan.read(field, "NodeProto",
+                  [&](const WireMessage& node) { out.nodes.push_back(outline_of(node)); });
+      }
+      if (field.number == kInitializerField) add_initializer(scan, field, out);
     });
   });
   return out;

@@ -2,9 +2,10 @@
 // does not grow with them.
 #pragma once
 
+#include <cstdint>
 #include <map>
-#include <set>
 #include <string>
+#include <vector>
 
 namespace octavo::formats {
 
@@ -12,8 +13,19 @@ namespace octavo::formats {
 /// which nobody looks at here. Entries above 1 MiB are left out. Throws Error.
 std::map<std::string, std::string> read_onnx_metadata(const std::string& path);
 
-/// The op_type of every node of the graph, whatever its domain. Nodes above 1 MiB (constants) are
-/// left out; subgraphs and functions are not looked into. Throws Error.
-std::set<std::string> read_onnx_operators(const std::string& path);
+/// A graph without its weights. Nodes above 1 MiB (constants) are left out; subgraphs and functions
+/// are not looked into.
+struct OnnxOutline {
+  struct Node {
+    std::string op_type;
+    std::vector<std::string> inputs;
+    std::map<std::string, std::int64_t> numbers;  // attributes that are one integer
+  };
+  std::vector<Node> nodes;
+  std::map<std::string, std::int32_t> initializers;  // TensorProto.DataType by name
+};
+
+/// Throws Error.
+OnnxOutline read_onnx_outline(const std::string& path);
 
 }  // namespace octavo::formats

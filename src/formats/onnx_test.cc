@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <set>
 
 #include "formats/onnx_reader.h"
 #include "formats/onnx_scan.h"
@@ -269,22 +268,36 @@ TEST_F(OnnxScan, MetadataIsThatOfTheWholeReaderWhereverItStands) {
   EXPECT_TRUE(read(number(1, 8) + sub(7, "")).empty());
 }
 
-TEST_F(OnnxScan, OperatorsAreThoseOfTheNodesWhereverTheyStand) {
+TEST_F(OnnxScan, OutlineIsOfWhatIsNoWeightWhereverItStands) {
   const auto node = [](const std::string& op, std::size_t weight = 0) {
-    return sub(1, sub(4, op) + (weight == 0 ? "" : sub(5, sub(20, std::string(weight, 'w')))));
+    return sub(1, sub(1, op + ".x") + sub(1, "") + sub(4, op) +
+                      (weight == 0 ? "" : sub(5, sub(1, "w") + sub(20, std::string(weight, 'w')))) +
+                      sub(5, sub(1, "axis") + number(3, -1)) + sub(5, sub(1, "f") + number(20, 1)));
   };
-  const std::string initializer = sub(5, sub(1, "Initializer") + sub(9, std::string(9000, 'w')));
-  const std::string graph = node("First") + initializer + node("Middle", 6000) + initializer +
-                            node("Constant", 2 << 20) + node("First") + node("Last");
+  const auto initializer = [](const std::string& name, std::int64_t type) {
+    return sub(5, number(2, type) + sub(9, std::string(9000, 'w')) + sub(8, name));
+  };
+  const std::string graph = node("First") + initializer("a", 2) + node("Middle", 6000) +
+                            initializer("b", 10) + node("Constant", 2 << 20) + node("Last");
   const std::string model = number(1, 8) + sub(7, graph) + property("Not", "one");
-  const std::set<std::string> expected{"First", "Middle", "Last"};
-  EXPECT_EQ(read_onnx_operators(write(model)), expected);
-  const std::string small = number(1, 8) + sub(7, node("A") + node("B"));
-  for (std::size_t cut = 3; cut < small.size(); ++cut) {
-    EXPECT_THROW(read_onnx_operators(write(small.substr(0, cut))), Error) << cut;
+  const OnnxOutline outline = read_onnx_outline(write(model));
+  ASSERT_EQ(outline.nodes.size(), 3u);
+  for (std::size_t i : {0, 1, 2}) {
+    const std::string op = std::vector<std::string>{"First", "Middle", "Last"}[i];
+    EXPECT_EQ(outline.nodes[i].op_type, op);
+    EXPECT_EQ(outline.nodes[i].inputs, (std::vector<std::string>{op + ".x", ""}));
+    EXPECT_EQ(outline.nodes[i].numbers, (std::map<std::string, std::int64_t>{{"axis", -1}}));
   }
-  // A node that goes on past the end of its graph.
-  EXPECT_THROW(read_onnx_operators(write(sub(7, node("A").substr(0, 4)) + node("B"))), Error);
+  EXPECT_EQ(outline.initializers, (std::map<std::string, std::int32_t>{{"a", 2}, {"b", 10}}));
+  const std::string small = number(1, 8) + sub(7, node("A") + initializer("b", 1));
+  for (std::size_t cut = 3; cut < small.size(); cut += cut < 100 ? 1 : 97) {
+    EXPECT_THROW(read_onnx_outline(write(small.substr(0, cut))), Error) << cut;
+  }
+  // What goes on past the end of its graph.
+  EXPECT_THROW(read_onnx_outline(write(sub(7, node("A").substr(0, 4)) + node("B"))), Error);
+  EXPECT_THROW(read_onnx_outline(write(sub(7, initializer("b", 1).substr(0, 20)))), Error);
+  EXPECT_TRUE(
+      read_onnx_outline(write(number(7, 1) + sub(7, number(1, 1) + number(5, 1)))).nodes.empty());
 }
 
 TEST_F(OnnxScan, RefusesWhatEndsEarlyAndWhatIsNoMessage) {

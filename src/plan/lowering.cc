@@ -33,16 +33,18 @@ std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width) {
 }
 
 std::unique_ptr<Plan> Plan::build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
-                                  Precision precision) {
+                                  Precision precision, std::set<ir::ValueId> kept_float) {
   graph.remove_dead();
-  return Lowering(std::move(graph), isa, pool, precision).build();
+  return Lowering(std::move(graph), isa, pool, precision, std::move(kept_float)).build();
 }
 
-Lowering::Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision)
+Lowering::Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision,
+                   std::set<ir::ValueId> kept_float)
     : graph_(std::move(graph)),
       isa_(isa),
       pool_(pool),
       precision_(precision),
+      kept_float_(std::move(kept_float)),
       plan_(new Plan()),
       values_(graph_.value_count()),
       readers_(graph_.readers()),

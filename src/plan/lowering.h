@@ -24,7 +24,8 @@ std::optional<Tensor> as_row(const Tensor& tensor, std::size_t width);
 
 class Lowering {
  public:
-  Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision);
+  Lowering(ir::Graph graph, IsaMask isa, ThreadPool* pool, Precision precision,
+           std::set<ir::ValueId> kept_float);
   std::unique_ptr<Plan> build();
 
  private:
@@ -89,6 +90,7 @@ class Lowering {
   IsaMask isa_;
   ThreadPool* pool_;
   Precision precision_;
+  std::set<ir::ValueId> kept_float_;  // matrices whose products stay in float32
   std::unique_ptr<Plan> plan_;
   std::vector<Lowered> values_;
   std::vector<std::vector<ir::NodeId>> readers_;

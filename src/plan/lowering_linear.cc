@@ -100,13 +100,15 @@ void Lowering::lower_linear(NodeId id) {
   auto first = match_linear(id);
   if (!first) refuse(node, "its second operand is not a constant matrix");
   const View x = view(first->x, node);
+  const bool kept = kept_float_.contains(first->weight);
   std::vector<LinearMatch> matches;
   matches.push_back(std::move(*first));
   // Layers that read the same rows become one product (query, key and value).
   for (const NodeId other : readers_[static_cast<std::size_t>(matches.front().x)]) {
     if (other == id || done_[static_cast<std::size_t>(other)]) continue;
     auto match = match_linear(other);
-    if (match && match->x == matches.front().x && match->part.k() == matches.front().part.k()) {
+    if (match && match->x == matches.front().x && match->part.k() == matches.front().part.k() &&
+        kept_float_.contains(match->weight) == kept) {
       matches.push_back(std::move(*match));
     }
   }
@@ -154,8 +156,8 @@ void Lowering::lower_linear(NodeId id) {
     spec.parts.push_back(std::move(match.part));
   }
   // Rows a sequence (poolers, classifiers) cost little and decide much: they stay in float32.
-  const bool packed =
-      precision_ != Precision::kFp32 && x.layout == Layout::kToken && x.width <= kernels::kMaxInt8K;
+  const bool packed = precision_ != Precision::kFp32 && !kept && x.layout == Layout::kToken &&
+                      x.width <= kernels::kMaxInt8K;
   if (packed) {
     const kernels::GemmType type = type_of(precision_);
     const TileView rows = tiles(matches.front().x, x, type);

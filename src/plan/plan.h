@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,12 @@ class Plan {
  public:
   /// Lowers the graph; weights are packed with `pool` (may be null). Constants are taken out of
   /// `graph` as they are packed: where each has storage of its own and nobody else holds it, the
-  /// peak is one copy and a layer. Throws
-  /// Error(kUnsupported) naming the node that has no packed form: the caller then runs the graph
-  /// padded.
+  /// peak is one copy and a layer. Products with the matrices in `kept_float` are computed in
+  /// float32 whatever the precision. Throws Error(kUnsupported) naming the node that has no packed
+  /// form: the caller then runs the graph padded.
   static std::unique_ptr<Plan> build(ir::Graph graph, IsaMask isa, ThreadPool* pool,
-                                     Precision precision = Precision::kFp32);
+                                     Precision precision = Precision::kFp32,
+                                     std::set<ir::ValueId> kept_float = {});
 
   /// Writes all that load() needs, to be the last of the file. The plan must live until
   /// writer.write() is done.

@@ -339,6 +339,30 @@ TEST(Plan, ChecksIdsAndLengthsBeforeItRuns) {
   EXPECT_THROW(check_one({1}, {2}), Error);
 }
 
+TEST(Plan, KeepsTheMatricesInFloatThatItIsTold) {
+  ir::Graph graph = graph_of(R"(
+    %q = MatMul(%x, %wq)
+    %k = MatMul(%x, %wk)
+    %v = MatMul(%x, %wv)
+    %qk = Mul(%q, %k)
+    %qkv = Mul(%qk, %v)
+    output %qkv "o")");
+  std::set<ir::ValueId> kept;
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    const auto id = static_cast<ir::ValueId>(i);
+    if (graph.value(id).name == "wk") kept.insert(id);
+  }
+  const auto plan = Plan::build(std::move(graph), 0, nullptr, Precision::kInt8, kept);
+  std::vector<std::string> kernels;
+  for (const Step* step : plan->steps()) {
+    const StepInfo info = step->info();
+    if (info.op == "linear") kernels.push_back(info.shape + " " + info.kernel.substr(0, 9));
+  }
+  std::sort(kernels.begin(), kernels.end());
+  EXPECT_EQ(kernels, (std::vector<std::string>{"tokens x 24 -> 24 matmul_f3",
+                                               "tokens x 24 -> 48 gemm_int8"}));
+}
+
 TEST(Plan, SaysWhyNoStrongerKernelWasTaken) {
   const auto plan = Plan::build(graph_of("%y = MatMul(%x, %wq)\n output %y \"o\""), 0, nullptr);
   const StepInfo info = plan->steps().back()->info();

@@ -326,8 +326,7 @@ std::string Embedder::digest() const {
   for (const Pooling pooling : impl_->poolings) text += " " + std::string(pooling_name(pooling));
   text += " normalize=" + std::to_string(impl_->normalize) +
           " max_length=" + std::to_string(impl_->max_length) +
-          " dimensions=" + std::to_string(dimensions()) + " " + precision() + " " + isa() +
-          (impl_->runner->reference() ? " reference" : "");
+          " dimensions=" + std::to_string(dimensions()) + " " + impl_->runner->arithmetic();
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <string_view>
 
 #include "base/json.h"
 #include "formats/onnx_scan.h"
@@ -95,14 +93,25 @@ std::optional<ModelRecord> find_record(const ModelFiles& model) {
 
 namespace {
 
-/// Whether a node turns floats into 8-bit integers; weights are integers in the file already.
+/// Whether a node turns floats that are computed into 8-bit integers.
 bool rounds_activations(const std::string& path) {
-  static constexpr std::string_view kRounding[] = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul",
-                                                   "QAttention", "QuantizeLinear"};
+  constexpr std::int64_t kUint8 = 2, kInt8 = 3;  // TensorProto.DataType
+  const auto eight_bits = [](std::int64_t type) { return type == kUint8 || type == kInt8; };
   try {
-    const std::set<std::string> operators = formats::read_onnx_operators(path);
-    return std::ranges::any_of(kRounding,
-                               [&](auto op) { return operators.contains(std::string(op)); });
+    const formats::OnnxOutline graph = formats::read_onnx_outline(path);
+    return std::ranges::any_of(graph.nodes, [&](const formats::OnnxOutline::Node& node) {
+      if (node.op_type == "DynamicQuantizeLinear" || node.op_type == "DynamicQuantizeMatMul" ||
+          node.op_type == "QAttention") {
+        return true;
+      }
+      if (node.op_type != "QuantizeLinear" || node.inputs.empty()) return false;
+      if (graph.initializers.contains(node.inputs[0])) return false;
+      const auto zero = node.inputs.size() < 3 ? graph.initializers.end()
+                                               : graph.initializers.find(node.inputs[2]);
+      if (zero != graph.initializers.end()) return eight_bits(zero->second);
+      const auto type = node.numbers.find("output_dtype");
+      return type == node.numbers.end() || type->second == 0 || eight_bits(type->second);
+    });
   } catch (const Error&) {
     return false;  // the import will tell
   }

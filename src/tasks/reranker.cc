@@ -145,8 +145,8 @@ std::optional<std::size_t> Reranker::max_length_limit() const {
 std::string Reranker::digest() const {
   const std::string text = formats::sha256_files(impl_->digest_files) + " " + build_id() +
                            " sigmoid=" + std::to_string(impl_->sigmoid) +
-                           " max_length=" + std::to_string(impl_->max_length) + " " + precision() +
-                           " " + isa() + (impl_->runner->reference() ? " reference" : "");
+                           " max_length=" + std::to_string(impl_->max_length) + " " +
+                           impl_->runner->arithmetic();
   return formats::sha256(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 std::string Reranker::isa() const { return isa_name(impl_->runner->isa()); }

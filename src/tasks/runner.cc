@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 #include <mutex>
+#include <set>
 
 #include "octavo/error.h"
 #include "passes/lift.h"
@@ -77,6 +78,19 @@ ir::Graph simplified(ir::Graph graph) {
   return out;
 }
 
+/// The matrices that the file itself has in float32: products with them it does not quantise.
+std::set<ir::ValueId> float_matrices(const ir::Graph& graph) {
+  std::set<ir::ValueId> out;
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    const auto id = static_cast<ir::ValueId>(i);
+    const Tensor* constant = graph.constant(id);
+    if (constant != nullptr && constant->rank() == 2 && constant->dtype() == DType::kFloat32) {
+      out.insert(id);
+    }
+  }
+  return out;
+}
+
 Tensor row_of(std::span<const std::int32_t> values) {
   Tensor out(DType::kInt64, {1, static_cast<std::int64_t>(values.size())});
   std::copy(values.begin(), values.end(), out.mutable_data<std::int64_t>().begin());
@@ -87,10 +101,12 @@ Tensor row_of(std::span<const std::int32_t> values) {
 
 Runner::Runner(const RunnerModel& model, const RuntimeOptions& options)
     : isa_(checked_isa(options)),
+      as_asked_(options.precision == "auto"),
       precision_(checked_precision(options, model.files)),
       reference_(checked_reference(options)),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
-  PlanCache cache(reference_ ? "" : options.plan_cache, model.files, model.use, isa_, precision_);
+  const std::string use = model.use + (as_asked_ ? ", floats of the file kept" : "");
+  PlanCache cache(reference_ ? "" : options.plan_cache, model.files, use, isa_, precision_);
   if (auto kept = cache.find(pool_.get())) {
     facts_ = std::move(kept->facts);
     plan_source_ = "read from " + cache.path();
@@ -115,10 +131,13 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
   // The graph as it was is for the case that no plan can be made; with it the weights would be held
   // beside their packed form, so it goes as soon as a plan is to be expected.
   std::optional<ir::Graph> original = imported.graph;  // constants are shared
+  std::set<ir::ValueId> floats;
+  if (as_asked_ && precision_ != plan::Precision::kFp32) floats = float_matrices(imported.graph);
   const passes::LiftReport report = passes::lift(imported.graph, {});
   if (report.lifted) original.reset();
   try {
-    auto plan = plan::Plan::build(std::move(imported.graph), isa_, pool_.get(), precision_);
+    auto plan = plan::Plan::build(std::move(imported.graph), isa_, pool_.get(), precision_,
+                                  std::move(floats));
     if (cache.store(*plan, facts_)) {
       plan_source_ = "kept as " + cache.path();
       // From here on its weights are those of the file, shared with other processes.
@@ -131,12 +150,28 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     note_ = error.what();
     for (const std::string& note : report.notes) note_ += "\n  " + note;
+    if (!as_asked_ && precision_ != plan::Precision::kFp32) refuse_precision(model.files);
     if (!original) {
       original = import_model(model.files).graph;
       model.prepare(*original);
     }
     run_unpacked(std::move(*original));
   }
+}
+
+void Runner::refuse_precision(const ModelFiles& files) const {
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "the model cannot be computed in " +
+                          std::string(plan::precision_name(precision_)),
+               .file = files.path,
+               .expected = "a graph with a packed form",
+               .found = note_,
+               .fix = "leave --precision out: the file is then run as it says, node by node"});
+}
+
+std::string Runner::arithmetic() const {
+  return std::string(plan::precision_name(precision())) + " " + isa_name(isa_) +
+         (reference_ ? " reference" : "") + (as_asked_ ? " floats of the file kept" : "");
 }
 
 void Runner::run_unpacked(ir::Graph graph) {

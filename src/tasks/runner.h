@@ -25,7 +25,8 @@ struct RunnerModel {
 
 class Runner {
  public:
-  /// Checks the options (kInvalidArgument, kUnsupported). Takes a kept plan where there is one,
+  /// Checks the options (kInvalidArgument; kUnsupported, too where a graph without a plan is to be
+  /// computed in a precision). Takes a kept plan where there is one,
   /// else imports the model, lifts its graph, plans it, and keeps the plan where the options say
   /// so.
   Runner(const RunnerModel& model, const RuntimeOptions& options);
@@ -60,17 +61,22 @@ class Runner {
   std::optional<std::size_t> token_limit() const;  // the same, nothing for no limit
   ThreadPool& pool() const { return *pool_; }
   IsaMask isa() const { return isa_; }
-  plan::Precision precision() const { return precision_; }
+  /// fp32 for a graph without a plan, which is run as the file says.
+  plan::Precision precision() const { return packed() ? precision_ : plan::Precision::kFp32; }
+  /// All of the options that results depend on, for digests: "int8 avx512".
+  std::string arithmetic() const;
 
  private:
   void build(const RunnerModel& model, PlanCache& cache);
   void run_unpacked(ir::Graph graph);
+  [[noreturn]] void refuse_precision(const ModelFiles& files) const;
   Rows rows_of(const Tensor& tensor, std::size_t tokens) const;
   void run_alone(const plan::PackedBatch& batch, const Sink& sink);
   void run_sequence(const plan::PackedBatch& batch, std::size_t i, ThreadPool& pool,
                     const Sink& sink);
 
   IsaMask isa_;
+  bool as_asked_;  // the precision is the model's own: what its file leaves in float stays so
   plan::Precision precision_;
   bool reference_;
   std::shared_ptr<ThreadPool> pool_;

@@ -151,6 +151,15 @@ class Written(unittest.TestCase):
                 self.assertEqual((summary["precision"], summary["asked_precision"]), (expected, "int8" if mode in rounding else None))
                 self.assertEqual(as_json("inspect", out, "--precision", "fp32")["precision"], "fp32")
 
+    def test_what_a_file_leaves_in_float_stays_so(self):
+        texts, out = write_texts(path("left.txt"), 40), path("left")
+        products = lambda *flags: [step["kernel"][:9] for step in as_json("inspect", out, *flags)["plan"] if step["op"].startswith("linear")]
+        for mode in (("octavo",), ("dynamic", "--format", "QDQ"), ("dynamic", "--level", "2"), ("static", "--calibration", texts)):
+            with self.subTest(mode):
+                written = as_json("quantize", embedder(), "-o", out, "--force", "--mode", *mode, "--exclude", "*intermediate*")
+                self.assertEqual(len([n for n in written["nodes"] if "intermediate" in n["name"] and not n["quantized"]]), 3, written["nodes"])
+                self.assertEqual((products().count("matmul_f3"), products("--precision", "int8").count("matmul_f3")), (3, 0))
+
     def test_texts_are_cut_at_the_position_table_however_a_file_runs(self):
         for flags in (("--mode", "dynamic"), ("--mode", "dynamic", "--format", "QDQ"), ("--mode", "dynamic", "--level", "2")):
             with self.subTest(flags):
