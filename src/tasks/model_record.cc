@@ -1,6 +1,7 @@
 #include "tasks/model_record.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,22 @@ std::string source_name(const std::string& path) {
   std::filesystem::path name = std::filesystem::absolute(path).lexically_normal();
   if (!name.has_filename()) name = name.parent_path();
   return name.filename().string();
+}
+
+/// Throws for figures that no measurement gives.
+void check(const LayerSensitivity& layer, std::size_t layers) {
+  constexpr double kMost = 1 + 1e-6, kMostDecibels = 200;
+  const double loss = layer.score_loss.value_or(0);
+  if (std::abs(layer.cosine) <= kMost && std::abs(layer.sqnr_db) <= kMostDecibels &&
+      layer.place < layers && std::isfinite(loss) && loss <= kMost) {
+    return;
+  }
+  throw Error(
+      ErrorCode::kInvalidFile,
+      {.message = "a layer of the record has a figure that cannot be",
+       .place = layer.node,
+       .expected = "a cosine, a place among the layers, at most 200 dB, a loss of at most 1",
+       .fix = "quantise the model again"});
 }
 
 }  // namespace
@@ -72,9 +89,10 @@ ModelRecord ModelRecord::from_json(const std::string& text) {
       added.node = layer.at("node").as_string();
       added.cosine = layer.at("cosine").as_double();
       added.sqnr_db = layer.at("sqnr_db").as_double();
-      added.place = static_cast<std::size_t>(std::max<std::int64_t>(layer.int_or("place", 0), 0));
+      added.place = static_cast<std::size_t>(layer.int_or("place", 0));
       if (const auto loss = layer.get("score_loss")) added.score_loss = loss->as_double();
     }
+    for (const LayerSensitivity& layer : out.sensitivity) check(layer, out.sensitivity.size());
   }
   return out;
 }

@@ -190,5 +190,30 @@ TEST(ModelRecordTest, KeepsTheHistoryOfAModelThatOctavoWrote) {
   EXPECT_TRUE(second.measured.empty()) << "of another model";
 }
 
+/// A record with two layers, of which the second has `fields`.
+std::string record_with(const std::string& fields) {
+  return R"({"recipe": [], "sensitivity": {"metric": "cosine", "layers": [
+      {"node": "a", "place": 0, "cosine": 0.5, "sqnr_db": 3},
+      {"node": "b", )" +
+         fields + "}]}}";
+}
+
+TEST(ModelRecordTest, BelievesNoFiguresThatCannotBe) {
+  const ModelRecord good =
+      ModelRecord::from_json(record_with(R"("place": 1, "cosine": 1.0000001, "sqnr_db": -200)"));
+  ASSERT_EQ(good.sensitivity.size(), 2u);
+  EXPECT_EQ(good.sensitivity[1].place, 1u);
+  for (const char* fields :
+       {R"("place": 1, "cosine": 1e20, "sqnr_db": 3)",
+        R"("place": 1, "cosine": -1.5, "sqnr_db": 3)",
+        R"("place": 1, "cosine": 0.5, "sqnr_db": 1e308)",
+        R"("place": 1, "cosine": 0.5, "sqnr_db": -201)",
+        R"("place": 2, "cosine": 0.5, "sqnr_db": 3)", R"("place": -1, "cosine": 0.5, "sqnr_db": 3)",
+        R"("place": 9007199254740993, "cosine": 0.5, "sqnr_db": 3)",
+        R"("place": 1, "cosine": 0.5, "sqnr_db": 3, "score_loss": 1.5)"}) {
+    EXPECT_THROW(ModelRecord::from_json(record_with(fields)), Error) << fields;
+  }
+}
+
 }  // namespace
 }  // namespace octavo::tasks

@@ -35,7 +35,14 @@ std::vector<double> round_ticks(double low, double high, int count, bool log) {
   const double step = power * (unit <= 1 ? 1 : unit <= 2 ? 2 : unit <= 5 ? 5 : 10);
   const double first = std::floor(low / step + 1e-9);
   const double last = std::max(std::ceil(high / step - 1e-9), first + 1);
-  for (double i = first; i <= last; ++i) out.push_back(i * step);
+  // Beyond it neighbours are one double, and counting stands still.
+  constexpr double kMostExact = 1e15;
+  const auto exact = [&](double i) {
+    return std::abs(i) < kMostExact && std::isfinite(i * step) && step > 0;
+  };
+  if (!exact(first) || !exact(last)) return {low, high};
+  const int steps = static_cast<int>(last - first);
+  for (int i = 0; i <= steps; ++i) out.push_back((first + i) * step);
   return out;
 }
 

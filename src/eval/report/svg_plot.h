@@ -37,6 +37,7 @@ std::string render_svg(const Plot& plot);
 std::string_view plot_style();
 
 /// Round numbers that cover [low, high], about `count` of them: 1, 2 or 5 times a power of ten.
+/// Two where doubles cannot tell more apart.
 std::vector<double> round_ticks(double low, double high, int count, bool log);
 /// "0.25", "1,500", "20k", "3M".
 std::string tick_label(double value);

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "eval/report/html_page.h"
 #include "eval/report/well_formed.h"
@@ -31,6 +33,27 @@ TEST(Ticks, LinearOnesAreRoundAndCover) {
     EXPECT_LE(ticks.size(), 8u);
   }
   EXPECT_GE(round_ticks(5, 5, 5, false).size(), 2u);
+}
+
+TEST(Ticks, AreFewAndOrderedWhateverTheValues) {
+  constexpr double kHuge = std::numeric_limits<double>::max();
+  constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+  const std::pair<double, double> ends[] = {{-1e22, -1e22 + 4e6},
+                                            {1e22, std::nextafter(1e22, kHuge)},
+                                            {9.2e18, 9.2e18 + 4096},
+                                            {-kHuge, kHuge},
+                                            {0, kHuge},
+                                            {0, kLeast},
+                                            {1, 1 + 3e-16},
+                                            {-1e-300, 1e300},
+                                            {kHuge, kHuge}};
+  for (const auto& [low, high] : ends) {
+    const Ticks ticks = round_ticks(low, high, 5, false);
+    ASSERT_GE(ticks.size(), 2u) << low << " to " << high;
+    EXPECT_LE(ticks.size(), 10u) << low << " to " << high;
+    EXPECT_TRUE(std::ranges::is_sorted(ticks)) << testing::PrintToString(ticks);
+    for (const double tick : ticks) EXPECT_TRUE(std::isfinite(tick)) << low << " to " << high;
+  }
 }
 
 TEST(Ticks, LogarithmicOnesAreOneTwoFive) {
