@@ -1,30 +1,8 @@
 """compare on tiny models: the figures against eval and embed, which have oracles of their own."""
-import json, math, os, random, unittest
+import json, math, unittest
 from html.parser import HTMLParser
 
-from support import embedder, main, octavo, path, read_npy, write_texts
-
-
-def dataset():
-    """A BEIR directory of random words."""
-    folder = path("beir")
-    if os.path.isdir(folder):
-        return folder
-    os.makedirs(os.path.join(folder, "qrels"))
-    words = random.Random(7)
-    text = lambda n: " ".join(words.choice("red green blue cat dog sun moon river stone".split()) for _ in range(n))
-    with open(os.path.join(folder, "corpus.jsonl"), "w") as out:
-        for i in range(40):
-            out.write(json.dumps({"_id": f"d{i}", "title": text(2), "text": text(12)}) + "\n")
-    with open(os.path.join(folder, "queries.jsonl"), "w") as out:
-        for i in range(12):
-            out.write(json.dumps({"_id": f"q{i}", "text": text(5)}) + "\n")
-    with open(os.path.join(folder, "qrels", "test.tsv"), "w") as out:
-        out.write("query-id\tcorpus-id\tscore\n")
-        for i in range(12):
-            for j in words.sample(range(40), 4):
-                out.write(f"q{i}\td{j}\t{words.randint(1, 3)}\n")
-    return folder
+from support import dataset, embedder, main, octavo, path, read_npy, write_texts
 
 
 def compare(*args):

@@ -1,5 +1,5 @@
 """Runs the octavo binary ($OCTAVO_BINARY) and reads what it writes; builds the tiny models from tests/data."""
-import atexit, json, os, shutil, struct, subprocess, tempfile, unittest
+import atexit, json, os, random, shutil, struct, subprocess, tempfile, unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("OCTAVO_BINARY", os.path.join(ROOT, "build/release/octavo"))
@@ -41,6 +41,28 @@ def write_texts(path, count):
     with open(path, "w") as out:
         out.writelines(f"the {words[i % len(words)]} of the river number {i}\n" for i in range(count))
     return path
+
+
+def dataset():
+    """A BEIR directory of random words."""
+    folder = os.path.join(WORK, "beir")
+    if os.path.isdir(folder):
+        return folder
+    os.makedirs(os.path.join(folder, "qrels"))
+    words = random.Random(7)
+    text = lambda n: " ".join(words.choice("red green blue cat dog sun moon river stone".split()) for _ in range(n))
+    with open(os.path.join(folder, "corpus.jsonl"), "w") as out:
+        for i in range(40):
+            out.write(json.dumps({"_id": f"d{i}", "title": text(2), "text": text(12)}) + "\n")
+    with open(os.path.join(folder, "queries.jsonl"), "w") as out:
+        for i in range(12):
+            out.write(json.dumps({"_id": f"q{i}", "text": text(5)}) + "\n")
+    with open(os.path.join(folder, "qrels", "test.tsv"), "w") as out:
+        out.write("query-id\tcorpus-id\tscore\n")
+        for i in range(12):
+            for j in words.sample(range(40), 4):
+                out.write(f"q{i}\td{j}\t{words.randint(1, 3)}\n")
+    return folder
 
 
 def read_npy(path):
