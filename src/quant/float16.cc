@@ -7,7 +7,7 @@
 
 #include "base/half.h"
 #include "ops/value_types.h"
-#include "quant/targets.h"
+#include "quant/exclusions.h"
 
 namespace octavo::quant {
 namespace {
@@ -55,11 +55,10 @@ bool has_weights(const ir::Graph& graph, const ir::Node& node) {
 class HalfConverter {
  public:
   HalfConverter(ir::Graph& graph, const QuantizeOptions& options)
-      : graph_(graph), options_(options), types_(ops::value_types(graph)) {
+      : graph_(graph), options_(options), exclusions_(options), types_(ops::value_types(graph)) {
     const auto& blocked =
         options.blocked_ops ? *options.blocked_ops : default_float16_blocked_ops();
     blocked_.insert(blocked.begin(), blocked.end());
-    blocked_.insert(options.exclude_ops.begin(), options.exclude_ops.end());
     half_.assign(graph.value_count(), false);
   }
 
@@ -67,13 +66,15 @@ class HalfConverter {
     inputs();
     for (const ir::NodeId id : graph_.topological_order()) {
       const ir::Node node = graph_.node(id);
-      const bool kept = is_kept(node);
+      const bool excluded = !exclusions_.reason(node).empty();
+      const bool kept = excluded || blocked_.contains(node.op);
       if (has_weights(graph_, node)) {
         report_.push_back(
             {node.name, node.op, !kept, kept ? "stays float32, as the options say" : "float16"});
       }
       kept ? keep(id, node) : convert(id, node);
     }
+    exclusions_.check();
     outputs();
     return std::move(report_);
   }
@@ -84,13 +85,6 @@ class HalfConverter {
            types_[static_cast<std::size_t>(id)] == DType::kFloat32;
   }
   bool is_half(ir::ValueId id) const { return half_[static_cast<std::size_t>(id)]; }
-
-  bool is_kept(const ir::Node& node) const {
-    return blocked_.contains(node.op) ||
-           std::ranges::any_of(options_.exclude, [&](const std::string& glob) {
-             return matches_glob(glob, node.name);
-           });
-  }
 
   ir::ValueId cast(ir::ValueId id, DType dtype) {
     auto& known = (dtype == DType::kFloat32 ? widened_ : narrowed_)[id];
@@ -169,6 +163,7 @@ class HalfConverter {
 
   ir::Graph& graph_;
   const QuantizeOptions& options_;
+  Exclusions exclusions_;
   std::vector<std::optional<DType>> types_;
   std::set<std::string, std::less<>> blocked_;
   std::vector<bool> half_;  // by value, of those that were float32
@@ -179,13 +174,11 @@ class HalfConverter {
 std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptions& options) {
   std::vector<QuantizedNode> report;
   std::map<ir::ValueId, ir::ValueId> widened;
+  Exclusions exclusions(options);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!has_weights(graph, node)) continue;
-    const bool kept =
-        std::ranges::find(options.exclude_ops, node.op) != options.exclude_ops.end() ||
-        std::ranges::any_of(options.exclude,
-                            [&](const std::string& glob) { return matches_glob(glob, node.name); });
+    const bool kept = !exclusions.reason(node).empty();
     QuantizedNode line{node.name, node.op, false,
                        kept ? "stays float32, as the options say" : "its constants are small"};
     for (std::size_t i = 0; i < node.inputs.size() && !kept; ++i) {
@@ -219,14 +212,18 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
     }
     report.push_back(std::move(line));
   }
+  exclusions.check();
   return report;
 }
 
 }  // namespace
 
 std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options) {
-  return options.mode == QuantizeMode::kFloat16 ? HalfConverter(graph, options).run()
-                                                : store_as_bfloat(graph, options);
+  std::vector<QuantizedNode> report = options.mode == QuantizeMode::kFloat16
+                                          ? HalfConverter(graph, options).run()
+                                          : store_as_bfloat(graph, options);
+  check_something_is_left(report);
+  return report;
 }
 
 }  // namespace octavo::quant

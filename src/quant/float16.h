@@ -13,6 +13,7 @@ namespace octavo::quant {
 /// magnitudes above 65504 to it, below 5.96e-8 (and not zero) to that.
 ///
 /// bfloat16: weights are stored so and widened where they are read; arithmetic stays float32.
+/// Error(kInvalidArgument) for an exclusion that matches nothing and where nothing is converted.
 std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options);
 
 }  // namespace octavo::quant

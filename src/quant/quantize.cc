@@ -102,6 +102,7 @@ QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options, const 
   with_frame(
       [] { return std::string("quantising the graph"); },
       [&] {
+        refuse_quantised(graph);
         prepare(graph, options, store);
         if (options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16) {
           report.nodes = convert_to_half(graph, options);

@@ -11,6 +11,7 @@
 
 #include "octavo/error.h"
 #include "ops/evaluate.h"
+#include "quant/exclusions.h"
 #include "quant/targets.h"
 #include "tensor/testing.h"
 
@@ -292,6 +293,17 @@ TEST(Quantize, RefusesWhatMakesNoSense) {
         o.activation_type = QuantizedType::kInt8;
       },
       kInvalidArgument, "signed activations");
+  for (const QuantizeMode mode : {QuantizeMode::kFloat16, QuantizeMode::kBFloat16}) {
+    expect_refusal([&](auto& o) { o.mode = mode; }, kUnsupported, "quantised already", true);
+    for (const char* glob : {"encoder*", "*"}) {
+      expect_refusal(
+          [&](auto& o) {
+            o.mode = mode;
+            o.exclude = {glob};
+          },
+          kInvalidArgument, glob == std::string("*") ? "nothing is left" : "encoder*");
+    }
+  }
 }
 
 TEST(Quantize, Float16ClampsAndKeepsWhatIsBlocked) {

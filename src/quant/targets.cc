@@ -6,6 +6,7 @@
 #include "octavo/error.h"
 #include "ops/evaluate.h"
 #include "quant/attention.h"
+#include "quant/exclusions.h"
 
 namespace octavo::quant {
 namespace {
@@ -116,20 +117,19 @@ bool quantised_already(const ir::Node& node) {
 class Chooser {
  public:
   Chooser(const ir::Graph& graph, const QuantizeOptions& options)
-      : graph_(graph), options_(options), matched_(options.exclude.size(), false) {}
+      : graph_(graph), options_(options), exclusions_(options) {}
 
   Targets run() {
     std::set<ir::ValueId> seen;
     for (const ir::NodeId id : graph_.topological_order()) {
       const ir::Node& node = graph_.node(id);
-      if (quantised_already(node)) refuse(node);
       Target target;
       std::string reason;
       if (!look(node, target, reason)) {
         if (!reason.empty()) leave(node, reason);
         continue;
       }
-      if (excluded(node, reason)) {
+      if (reason = exclusions_.reason(node); !reason.empty()) {
         leave(node, reason);
         continue;
       }
@@ -144,18 +144,12 @@ class Chooser {
       if (output && target.kind == TargetKind::kProduct && seen.insert(node.outputs[0]).second)
         out_.activations.push_back(graph_.value(node.outputs[0]).name);
     }
-    check();
+    exclusions_.check();
+    if (out_.nodes.empty()) check_something_is_left(out_.left);
     return std::move(out_);
   }
 
  private:
-  [[noreturn]] void refuse(const ir::Node& node) const {
-    throw Error(ErrorCode::kUnsupported, {.message = "the model is quantised already",
-                                          .place = "node '" + node.name + "' (" + node.op + ")",
-                                          .expected = "a model in float32",
-                                          .fix = "start from the model before quantisation"});
-  }
-
   /// True for a target; else `reason` says why a node with weights is none.
   bool look(const ir::Node& node, Target& target, std::string& reason) const {
     if (node.is("MatMul")) {
@@ -186,68 +180,17 @@ class Chooser {
     return false;
   }
 
-  bool excluded(const ir::Node& node, std::string& reason) {
-    bool found = false;
-    for (std::size_t i = 0; i < options_.exclude.size(); ++i) {
-      if (!matches_glob(options_.exclude[i], node.name)) continue;
-      matched_[i] = found = true;
-      reason = "excluded by '" + options_.exclude[i] + "'";
-    }
-    const auto& ops = options_.exclude_ops;
-    if (!found && std::find(ops.begin(), ops.end(), node.op) != ops.end()) {
-      found = true;
-      reason = "operator " + node.op + " is excluded";
-    }
-    return found;
-  }
-
   void leave(const ir::Node& node, std::string reason) {
     out_.left.push_back({node.name, node.op, false, std::move(reason)});
   }
 
-  void check() const {
-    for (std::size_t i = 0; i < matched_.size(); ++i) {
-      if (matched_[i]) continue;
-      throw Error(ErrorCode::kInvalidArgument,
-                  {.message = "an exclusion matches no node that would be quantised",
-                   .expected = "the name of a node, or a glob such as '*/attention/*'",
-                   .found = "'" + options_.exclude[i] + "'",
-                   .fix = "octavo inspect --graph MODEL lists the nodes"});
-    }
-    if (!out_.nodes.empty()) return;
-    throw Error(ErrorCode::kInvalidArgument,
-                {.message = "nothing is left to quantise",
-                 .expected = "a MatMul or Gather with constant float32 weights",
-                 .found = out_.left.empty() ? "none in the graph" : "all of them excluded",
-                 .fix = "exclude fewer nodes"});
-  }
-
   const ir::Graph& graph_;
   const QuantizeOptions& options_;
-  std::vector<bool> matched_;
+  Exclusions exclusions_;
   Targets out_;
 };
 
 }  // namespace
-
-bool matches_glob(std::string_view glob, std::string_view text) {
-  std::size_t g = 0, t = 0, star = std::string_view::npos, mark = 0;
-  while (t < text.size()) {
-    if (g < glob.size() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*'))) {
-      ++g, ++t;
-    } else if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      mark = t;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      t = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (g < glob.size() && glob[g] == '*') ++g;
-  return g == glob.size();
-}
 
 void name_values(ir::Graph& graph) {
   std::set<std::string> taken;
@@ -294,7 +237,19 @@ void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore
   }
 }
 
+void refuse_quantised(const ir::Graph& graph) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    if (!quantised_already(node)) continue;
+    throw Error(ErrorCode::kUnsupported, {.message = "the model is quantised already",
+                                          .place = "node '" + node.name + "' (" + node.op + ")",
+                                          .expected = "a model in float32",
+                                          .fix = "start from the model before quantisation"});
+  }
+}
+
 Targets quantizable(const ir::Graph& graph, const QuantizeOptions& options) {
+  refuse_quantised(graph);
   return Chooser(graph, options).run();
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "ir/graph.h"
@@ -44,11 +43,11 @@ void name_values(ir::Graph& graph);
 /// nothing. Weights that are made by it go into `store` where there is one.
 void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store = nullptr);
 
+/// Error(kUnsupported) for a graph with operators that quantisers make.
+void refuse_quantised(const ir::Graph& graph);
+
 /// The targets of a prepared and named graph. Error(kUnsupported) for a graph that is quantised
 /// already, kInvalidArgument for an exclusion that matches nothing or where nothing is left.
 Targets quantizable(const ir::Graph& graph, const QuantizeOptions& options);
-
-/// '*' stands for any characters, '?' for one.
-bool matches_glob(std::string_view glob, std::string_view text);
 
 }  // namespace octavo::quant

@@ -1,0 +1,60 @@
+#include "quant/exclusions.h"
+
+#include <algorithm>
+
+#include "octavo/error.h"
+
+namespace octavo::quant {
+
+bool matches_glob(std::string_view glob, std::string_view text) {
+  std::size_t g = 0, t = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (g < glob.size() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*'))) {
+      ++g, ++t;
+    } else if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      mark = t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+std::string Exclusions::reason(const ir::Node& node) {
+  std::string out;
+  for (std::size_t i = 0; i < options_.exclude.size(); ++i) {
+    if (!matches_glob(options_.exclude[i], node.name)) continue;
+    matched_[i] = true;
+    out = "excluded by '" + options_.exclude[i] + "'";
+  }
+  if (out.empty() && std::ranges::find(options_.exclude_ops, node.op) != options_.exclude_ops.end())
+    out = "operator " + node.op + " is excluded";
+  return out;
+}
+
+void Exclusions::check() const {
+  for (std::size_t i = 0; i < matched_.size(); ++i) {
+    if (matched_[i]) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "an exclusion matches no node that would be quantised",
+                 .expected = "the name of a node, or a glob such as '*/attention/*'",
+                 .found = "'" + options_.exclude[i] + "'",
+                 .fix = "octavo inspect --graph MODEL lists the nodes"});
+  }
+}
+
+void check_something_is_left(const std::vector<QuantizedNode>& report) {
+  if (std::ranges::any_of(report, [](const QuantizedNode& node) { return node.quantized; })) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = "nothing is left to quantise",
+               .expected = "a MatMul or Gather with constant float32 weights",
+               .found = report.empty() ? "none in the graph" : "all of them excluded",
+               .fix = "exclude fewer nodes"});
+}
+
+}  // namespace octavo::quant
