@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <span>
 
 #include "octavo/error.h"
 #include "ops/op.h"
@@ -39,6 +40,9 @@ class Finder {
     const auto known = masks.find(m_.mask_key);
     const MaskRule rule = known != masks.end() ? known->second : mask_rule();
     masks[m_.mask_key] = rule;
+    if (rule.masked && probe_.attention_mask() == ir::kNoValue) {
+      refuse("the mask is made of ids, and there is no attention_mask");
+    }
     facts.masked = rule.masked;
     facts.local_window = rule.local_window;
     facts.relative_bias = rule.relative_bias;
@@ -219,27 +223,51 @@ class Finder {
     } catch (const Error&) {
       bias.reset();  // cut from a short constant: check() would see one
     }
+    const auto at = [&](std::int64_t sequence) {
+      const std::int64_t length = sequence - 5;
+      const MaskRule rule = mask_rule_of(make_batch(sequence, {length}), bias.has_value());
+      const MaskRule wide =
+          mask_rule_of(probe_.wide_batch(sequence, {length}, 1), bias.has_value());
+      if (rule.masked != wide.masked || rule.local_window != wide.local_window) {
+        refuse("the mask depends on the ids");
+      }
+      return rule;
+    };
     MaskRule rule;
     try {
-      rule = mask_rule_at(kMaskSequence, bias.has_value());
+      rule = at(kMaskSequence);
     } catch (const Error&) {
-      rule = mask_rule_at(kShortMaskSequence, bias.has_value());
+      rule = at(kShortMaskSequence);
     }
     rule.relative_bias = bias;
     return rule;
   }
 
-  MaskRule mask_rule_at(std::int64_t sequence, bool biased) const {
-    const std::int64_t length = sequence - 5;
-    const Tensor found = probe_.evaluate_one(make_batch(sequence, {length}), m_.weights,
-                                             {{m_.scores, uniform_scores(sequence, 0)}});
+  MaskRule mask_rule_of(const Batch& batch, bool biased) const {
+    const std::int64_t sequence = batch.sequence, length = batch.lengths[0];
+    const Tensor found =
+        probe_.evaluate_one(batch, m_.weights, {{m_.scores, uniform_scores(sequence, 0)}});
     const std::size_t plane = static_cast<std::size_t>(sequence * sequence);
     if (found.dtype() != DType::kFloat32 || found.elements() == 0 ||
         found.elements() % plane != 0) {
       refuse("the attention weights have no clear shape");
     }
+    const auto weights = found.data<float>();
+    const MaskRule rule = mask_rule_of_plane(weights.first(plane), sequence, length, biased);
+    for (std::size_t at = plane; at < weights.size(); at += plane) {
+      const MaskRule other =
+          mask_rule_of_plane(weights.subspan(at, plane), sequence, length, biased);
+      if (other.masked != rule.masked || other.local_window != rule.local_window) {
+        refuse("the heads differ in their masks");
+      }
+    }
+    return rule;
+  }
+
+  MaskRule mask_rule_of_plane(std::span<const float> weights, std::int64_t sequence,
+                              std::int64_t length, bool biased) const {
     const auto weight = [&](std::int64_t i, std::int64_t j) {
-      return found.data<float>()[static_cast<std::size_t>(i * sequence + j)];
+      return weights[static_cast<std::size_t>(i * sequence + j)];
     };
     MaskRule rule;
     rule.masked = !(weight(length - 1, sequence - 1) > 0);
@@ -298,7 +326,7 @@ class Finder {
 
   /// The whole, on random tokens, against the reference.
   void check(const AttentionFacts& facts) const {
-    const Batch batch = make_batch(9, {9, 4, 7});
+    const Batch batch = probe_.wide_batch(9, {9, 4, 7}, 0);
     ops::Feeds feeds;
     unsigned seed = 1;
     for (const Heads* heads : {&m_.q, &m_.k, &m_.v}) {

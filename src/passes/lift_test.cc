@@ -2,6 +2,7 @@
 // keeps the outputs; what only looks like attention is refused by the numeric check.
 #include "passes/lift.h"
 
+#include <array>
 #include <functional>
 
 #include "passes/testing.h"
@@ -23,19 +24,22 @@ struct Form {
   bool fused_qkv = false, scaled_operands = false, nan_guard = false, rotary = false;
   bool transposed_angles = false;
   std::int64_t window = 0;
+  bool window_on_last_head = false;  // no attention then
   float scale = 0.5f;
   // What only looks like attention:
   bool causal = false, mask_queries = false, lost_transpose = false, swapped_heads = false;
   bool alibi = false, weak_mask = false, scaled_values = false, interleaved_rotary = false;
   bool softmax_over_queries = false, rotary_on_query_only = false, shared_weights = false;
   bool clipped = false, first_row_mask = false;
+  std::int64_t refused_id = -1;  // keys of this id get no weight, whatever attention_mask says
+  bool no_mask_input = false;
   std::int64_t bias_radius = 0;  // a learned number for each head and distance, as MPNet has
   bool uneven_bias = false;
 };
 
 class AttentionBuilder : public Builder {
  public:
-  explicit AttentionBuilder(Form form) : f(form) {}
+  explicit AttentionBuilder(Form form) : Builder(!form.no_mask_input), f(form) {}
 
   void build() {
     const auto x = tokens(kWidth);
@@ -83,9 +87,7 @@ class AttentionBuilder : public Builder {
   }
 
  private:
-  ir::ValueId size(std::int64_t dim) {
-    return op("Gather", {op("Shape", {mask}), integers({dim})});
-  }
+  ir::ValueId size(std::int64_t dim) { return op("Gather", {op("Shape", {ids}), integers({dim})}); }
   ir::ValueId project(ir::ValueId x) {
     return op("Add", {op("MatMul", {x, weight({kWidth, kWidth}, 0.4f)}), weight({kWidth})});
   }
@@ -120,6 +122,13 @@ class AttentionBuilder : public Builder {
 
   /// 1 where attention is refused: [B, 1, 1 or S, S].
   ir::ValueId refused() {
+    if (f.refused_id >= 0) {
+      const auto equal = op("Equal", {ids, integer(f.refused_id)});
+      auto out = op("Unsqueeze", {floats(equal), integers({1, 2})});
+      if (f.no_mask_input) return out;
+      const auto masked = op("Sub", {number(1), floats(mask)});
+      return op("Max", {out, op("Unsqueeze", {masked, integers({1, 2})})});
+    }
     const auto rows =
         f.first_row_mask ? op("Slice", {mask, integers({0}), integers({1}), integers({0})}) : mask;
     const auto spread =
@@ -130,7 +139,15 @@ class AttentionBuilder : public Builder {
     const auto j = op("Unsqueeze", {arange(), integers({0})});
     const auto add = [&](ir::ValueId bad) { out = op("Max", {out, floats(bad)}); };
     if (f.causal) add(op("Greater", {j, i}));
-    if (f.window > 0) add(op("Greater", {op("Abs", {op("Sub", {j, i})}), integer(f.window)}));
+    if (f.window > 0) {
+      auto far = op("Greater", {op("Abs", {op("Sub", {j, i})}), integer(f.window)});
+      if (f.window_on_last_head) {
+        const auto head = graph.add_constant(
+            "head", Tensor::from<bool>({1, 2, 1, 1}, std::array<bool, 2>{false, true}));
+        far = op("And", {far, head});
+      }
+      add(far);
+    }
     return out;
   }
 
@@ -275,6 +292,24 @@ TEST(LiftAttention, RefusesWhatOnlyLooksLikeIt) {
   }
 }
 
+TEST(LiftAttention, RefusesMasksMadeOfIds) {
+  for (const std::int64_t id : {0, 1, 2, 102}) {
+    for (const MaskForm mask : {MaskForm::kSubMul, MaskForm::kBool}) {
+      for (const bool no_input : {false, true}) {
+        const auto outcome = lifted({.mask = mask, .refused_id = id, .no_mask_input = no_input});
+        EXPECT_EQ(outcome.fired, 0u) << "id " << id << ", without attention_mask: " << no_input;
+        EXPECT_EQ(outcome.notes.size(), 1u);
+      }
+    }
+  }
+}
+
+TEST(LiftAttention, LiftsWithoutAMaskInput) {
+  ir::Graph graph;
+  ASSERT_EQ(lifted({.mask = MaskForm::kNone, .no_mask_input = true}, &graph).fired, 1u);
+  EXPECT_EQ(attention_of(graph).input(3), ir::kNoValue);
+}
+
 TEST(LiftAttention, TakesAMaskOfQueriesForNoMask) {
   // Adding one number to all scores of a query changes none of its weights.
   ir::Graph graph;
@@ -300,12 +335,13 @@ TEST(LiftAttention, LeavesASoftmaxOfTokens) {
   EXPECT_EQ(apply(lift_attention, b.graph).fired, 0u);
 }
 
-/// Gather from a table of 64 rows by what `indices` builds.
-testing::Outcome positions(const std::function<ir::ValueId(Builder&)>& indices, ir::Graph* graph) {
+/// Gather from a table of `rows` rows by what `indices` builds.
+testing::Outcome positions(const std::function<ir::ValueId(Builder&)>& indices, ir::Graph* graph,
+                           std::int64_t rows = 64, PassFunction pass = lift_positions) {
   Builder b;
-  const auto row = b.op("Gather", {b.weight({64, 8}), indices(b)});
+  const auto row = b.op("Gather", {b.weight({rows, 8}), indices(b)});
   b.output(b.op("Add", {b.tokens(8), row}));
-  const auto outcome = apply(lift_positions, b.graph);
+  const auto outcome = apply(pass, b.graph);
   *graph = std::move(b.graph);
   return outcome;
 }

@@ -60,6 +60,16 @@ Tensor token_tensor(DType dtype, const Batch& batch, const std::vector<std::int6
   return Tensor::from<std::int64_t>(shape, values);
 }
 
+/// Ids that models often give a meaning, of any vocabulary: [CLS], [SEP], padding, ends of texts.
+std::vector<std::int64_t> special_ids(std::int64_t vocabulary) {
+  constexpr std::int64_t kLast = 128;  // where added tokens are
+  std::vector<std::int64_t> out{101, 102, 0, 1, 2, 3, 100, 103};
+  for (std::int64_t id = 4; id < 16; ++id) out.push_back(id);
+  const std::int64_t first = std::max(vocabulary - kLast, std::int64_t{16});
+  for (std::int64_t id = first; id < vocabulary; ++id) out.push_back(id);
+  return out;
+}
+
 bool is_size(const ir::Node& node) { return node.is("Shape") || node.is("Size"); }
 
 /// The shape of a product with a weight, without the product.
@@ -108,6 +118,21 @@ Batch make_batch(std::int64_t sequence, std::vector<std::int64_t> lengths, std::
       out.mask.push_back(kept ? 1 : 0);
       out.types.push_back(kept ? static_cast<std::int64_t>(random() >> 9) % 2 : 0);
     }
+  }
+  return out;
+}
+
+Batch Probe::wide_batch(std::int64_t sequence, std::vector<std::int64_t> lengths,
+                        std::int64_t pad) const {
+  Batch out = make_batch(sequence, std::move(lengths), pad);
+  const std::vector<std::int64_t> special = special_ids(vocabulary_);
+  std::minstd_rand random(static_cast<unsigned>(sequence));
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < out.ids.size(); ++i) {
+    if (out.mask[i] == 0) continue;
+    const auto other = static_cast<std::int64_t>(random()) % vocabulary_;
+    out.ids[i] = next < special.size() ? special[next] : other;
+    ++next;
   }
   return out;
 }
@@ -165,6 +190,15 @@ bool Probe::depends_on_sizes_only(ir::ValueId value) const {
   return value != ir::kNoValue && dependence_[static_cast<std::size_t>(value)] == kSizes;
 }
 
+bool Probe::reads_ids(ir::ValueId indices) const {
+  const ir::Node* node = graph_.producer(indices);
+  while (node != nullptr && (node->is("Cast") || node->is("Identity"))) {
+    indices = node->input(0);
+    node = graph_.producer(indices);
+  }
+  return indices == input_ids_;
+}
+
 void Probe::find_dependences() {
   for (const ir::ValueId id : graph_.inputs()) {
     const bool mask = id == attention_mask_;
@@ -185,6 +219,10 @@ void Probe::find_dependences() {
       if (all != 0) all = kSizes;
     } else if (reads_table && (all & kIds) != 0 && (all & kData) == 0) {
       lookup_[static_cast<std::size_t>(id)] = true;
+      const Tensor* rows = node.is("Gather") ? graph_.constant(node.input(0)) : nullptr;
+      if (rows != nullptr && reads_ids(node.input(1))) {
+        vocabulary_ = std::max<std::int64_t>(1, rows->dim(0));
+      }
       all |= kData;
     }
     for (const ir::ValueId out : node.outputs) {

@@ -69,6 +69,11 @@ class Probe {
   /// True for what depends on the sizes of the inputs alone, and is no constant.
   bool depends_on_sizes_only(ir::ValueId value) const;
 
+  /// Like make_batch(), with ids of all kinds: those that are often special come first, then others
+  /// of the whole vocabulary. For evaluating what looks up no embeddings.
+  Batch wide_batch(std::int64_t sequence, std::vector<std::int64_t> lengths,
+                   std::int64_t pad) const;
+
   /// Values at any batch, with some values given. Error(kUnsupported) when the wanted ones would
   /// need the model's data beyond what is given.
   std::vector<Tensor> evaluate(const Batch& batch, std::span<const ir::ValueId> wanted,
@@ -85,6 +90,7 @@ class Probe {
 
   void find_inputs();
   void find_dependences();
+  bool reads_ids(ir::ValueId indices) const;
   void run(const Batch& batch, bool first);
   void solve_shapes();
   ops::Feeds feeds(const Batch& batch) const;
@@ -94,6 +100,7 @@ class Probe {
   std::string reason_;
   ir::ValueId input_ids_ = ir::kNoValue, attention_mask_ = ir::kNoValue;
   ir::ValueId token_type_ids_ = ir::kNoValue, position_ids_ = ir::kNoValue;
+  std::int64_t vocabulary_ = 1000;  // rows of the table that input_ids look up
   std::vector<std::uint8_t> dependence_;
   std::vector<bool> lookup_;  // by node: reads a table by ids
   std::vector<Seen> seen_;

@@ -14,17 +14,18 @@
 
 namespace octavo::passes::testing {
 
-/// Builds graphs over input_ids, attention_mask and token_type_ids [batch, sequence].
+/// Builds graphs over input_ids, attention_mask (unless left out) and token_type_ids [batch,
+/// sequence].
 struct Builder {
   ir::Graph graph;
-  ir::ValueId ids, mask, types;
+  ir::ValueId ids, mask = ir::kNoValue, types;
   unsigned seed = 1;
 
-  Builder() {
+  explicit Builder(bool with_mask = true) {
     const std::vector<ir::Dim> shape{{.value = -1, .symbol = "batch"},
                                      {.value = -1, .symbol = "sequence"}};
     ids = graph.add_input("input_ids", DType::kInt64, shape);
-    mask = graph.add_input("attention_mask", DType::kInt64, shape);
+    if (with_mask) mask = graph.add_input("attention_mask", DType::kInt64, shape);
     types = graph.add_input("token_type_ids", DType::kInt64, shape);
   }
 
