@@ -85,10 +85,9 @@ struct Match {
   std::string name;
 };
 
-/// What makes `pooled` of `tokens`: the mean of the kept ones, or the first.
-std::optional<Kind> pooling_of(const Probe& probe, ValueId pooled, ValueId tokens,
-                               std::int64_t channels) {
-  const Batch batch = make_batch(7, {7, 1, 4});
+/// What makes `pooled` of `tokens` at one batch: the mean of the kept ones, or the first.
+std::optional<Kind> pooling_at(const Probe& probe, const Batch& batch, ValueId pooled,
+                               ValueId tokens, std::int64_t channels) {
   const Tensor x = random_tensor({batch.batch, batch.sequence, channels});
   const auto found = evaluate(probe, batch, pooled, tokens, x);
   if (!found || found->shape() != Shape{batch.batch, channels}) return std::nullopt;
@@ -112,6 +111,15 @@ std::optional<Kind> pooling_of(const Probe& probe, ValueId pooled, ValueId token
   }
   if (mean) return Kind::kMean;
   return first ? std::optional(Kind::kFirst) : std::nullopt;
+}
+
+/// What makes `pooled` of `tokens`, whatever the ids.
+std::optional<Kind> pooling_of(const Probe& probe, ValueId pooled, ValueId tokens,
+                               std::int64_t channels) {
+  const auto kind = pooling_at(probe, make_batch(7, {7, 1, 4}), pooled, tokens, channels);
+  if (!kind) return std::nullopt;
+  const Batch wide = probe.wide_batch(40, {40, 37, 40, 31, 40}, 1);
+  return pooling_at(probe, wide, pooled, tokens, channels) == kind ? kind : std::nullopt;
 }
 
 /// The least divisor of `unit` = x / max(|x|, least), found on vectors of many lengths; nothing

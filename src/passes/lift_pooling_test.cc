@@ -109,6 +109,27 @@ TEST(LiftPooling, FindsTheLeastLength) {
   }
 }
 
+// The mean, or the first token, of all but one id.
+TEST(LiftPooling, LeavesPoolingThatLooksAtIds) {
+  for (const std::int64_t id : {0, 1, 2, 101, 102, 103}) {
+    const auto others = [id](Builder& b) {
+      const ValueId other = b.op("Not", {b.op("Equal", {b.ids, b.integer(id)})});
+      return b.op("Mul", {kept(b), b.op("Cast", {other}, with("to", kFloat))});
+    };
+    const Make mean = [&](Builder& b, ValueId x) {
+      const ValueId row = b.op("Unsqueeze", {others(b), b.integers({1})});
+      const ValueId sum = b.op("Squeeze", {b.op("MatMul", {row, x}), b.integers({1})});
+      return b.op("Div", {sum, reduced(b, "ReduceSum", others(b), 1, 1)});
+    };
+    const Make sum = [&](Builder& b, ValueId x) {
+      const ValueId chosen = b.op("Mul", {x, b.op("Unsqueeze", {others(b), b.integers({-1})})});
+      return b.op("Div",
+                  {reduced(b, "ReduceSum", chosen, 1, 0), reduced(b, "ReduceSum", kept(b), 1, 1)});
+    };
+    for (const Make& other : {mean, sum}) EXPECT_EQ(lifted({other}), (Found{0, 0, 0, 0})) << id;
+  }
+}
+
 TEST(LiftPooling, LeavesWhatOnlyLooksLikeIt) {
   const Make all_tokens = [](Builder& b, ValueId x) { return reduced(b, "ReduceMean", x, 1, 0); };
   const Make by_root = [](Builder& b, ValueId x) {

@@ -310,6 +310,12 @@ TEST(LiftAttention, LiftsWithoutAMaskInput) {
   EXPECT_EQ(attention_of(graph).input(3), ir::kNoValue);
 }
 
+TEST(LiftAttention, RefusesAWindowOfOneHead) {
+  for (const MaskForm mask : {MaskForm::kSubMul, MaskForm::kBool}) {
+    EXPECT_EQ(lifted({.mask = mask, .window = 16, .window_on_last_head = true}).fired, 0u);
+  }
+}
+
 TEST(LiftAttention, TakesAMaskOfQueriesForNoMask) {
   // Adding one number to all scores of a query changes none of its weights.
   ir::Graph graph;
