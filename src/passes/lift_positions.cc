@@ -20,6 +20,7 @@ namespace {
 
 // A single position is one number, too.
 constexpr std::int64_t kFewestPositions = 3;
+constexpr std::int64_t kLongest = 37;  // sequences that indices are computed for
 
 struct Sample {
   Batch batch;
@@ -147,9 +148,24 @@ class Lifter {
     return true;
   }
 
+  /// Longer than a short table and of all kinds of ids: the rows are not looked up. Left out are
+  /// lengths that the graph has no indices for.
+  void add_long_samples(ir::ValueId indices, std::vector<Sample>& samples) const {
+    for (const std::int64_t length : {kLongest, kLongest + 3}) {
+      const Batch batch = probe_.wide_batch(length, {length, 2, 11, length - 1, length}, 1);
+      try {
+        const Tensor found = probe_.evaluate_one(batch, indices);
+        if (auto values = broadcast(found, batch)) {
+          samples.push_back({batch, found.shape(), std::move(*values)});
+        }
+      } catch (const Error&) {
+      }
+    }
+  }
+
   const char* lift(ir::NodeId id, const Tensor& table) {
     const ir::ValueId indices = graph_.node(id).input(1), out = graph_.node(id).outputs[0];
-    const std::int64_t longest = std::clamp(table.dim(0) - 4, std::int64_t{1}, std::int64_t{37});
+    const std::int64_t longest = std::clamp(table.dim(0) - 4, std::int64_t{1}, kLongest);
     std::vector<Sample> samples;
     bool full = true;
     // Ids from 0: kept tokens may have the id of padding.
@@ -167,6 +183,7 @@ class Lifter {
       full &= found.shape() == Shape{batch.batch, batch.sequence};
       samples.push_back({batch, found.shape(), std::move(*values)});
     }
+    add_long_samples(indices, samples);
     const std::int64_t first = samples[0].indices[0];
     if (full && agrees(samples, [](const Batch& b) { return b.ids; })) {
       return redirect(id, probe_.input_ids());

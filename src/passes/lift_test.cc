@@ -422,6 +422,42 @@ TEST(LiftPositions, ReadsInputsDirectly) {
   EXPECT_EQ(count(graph, "Cast"), 0u);
 }
 
+TEST(LiftPositions, RefusesComputedSegments) {
+  const auto integers = [](Builder& b, ir::ValueId x) {
+    return b.op("Cast", {x}, with("to", std::int64_t{7}));
+  };
+  const auto after_the_first = [&](Builder& b) {
+    const auto length = b.op("Squeeze", {sequence(b)});
+    const auto arange = b.op("Range", {b.integer(0), length, b.integer(1)});
+    return b.op("Unsqueeze",
+                {integers(b, b.op("Greater", {arange, b.integer(0)})), b.integers({0})});
+  };
+  const auto separators = [&](Builder& b) {
+    return integers(b, b.op("Equal", {b.ids, b.integer(102)}));
+  };
+  const auto after_a_separator = [&](Builder& b) {
+    return b.op("CumSum", {separators(b), b.integer(1)});
+  };
+  ir::Graph graph;
+  for (const PassFunction pass : {lift_positions, lift_exact_positions}) {
+    for (const std::int64_t rows : {2, 64}) {
+      EXPECT_EQ(positions(after_the_first, &graph, rows, pass).fired, 0u) << rows;
+      EXPECT_EQ(positions(separators, &graph, rows, pass).fired, 0u) << rows;
+      EXPECT_EQ(positions(after_a_separator, &graph, rows, pass).fired, 0u) << rows;
+    }
+  }
+}
+
+// The table of two rows is read by zeros: one row whatever the sequence.
+TEST(LiftPositions, MakesOneRowOfAShortTableAConstant) {
+  ir::Graph graph;
+  const auto zeros = [](Builder& b) {
+    return b.op("Expand", {b.integers({0}), b.op("Shape", {b.ids})});
+  };
+  EXPECT_EQ(positions(zeros, &graph, 2).fired, 1u);
+  EXPECT_EQ(count(graph, "Gather"), 1u);
+}
+
 TEST(LiftPositions, RefusesOtherRules) {
   ir::Graph graph;
   const auto reversed = [](Builder& b) {
