@@ -268,6 +268,12 @@ void resolve(QuantizeFlags& flags) {
   if (flags.mode) s.mode = parse_quantize_mode(*flags.mode);
   if (flags.preset) {
     if (!flags.mode) s.mode = QuantizeMode::kDynamic;
+    if (s.mode != QuantizeMode::kDynamic && s.mode != QuantizeMode::kStatic) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  {.message = "--preset says nothing in mode " + *flags.mode,
+                   .expected = "mode dynamic or static",
+                   .fix = "leave one of --mode and --preset out"});
+    }
     apply_quantize_preset(s, *flags.preset);
   }
   if (flags.alias) apply_alias(flags, s);
