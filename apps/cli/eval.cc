@@ -31,7 +31,32 @@ struct EvalCommand {
   PromptFlags prompts{};
   std::chrono::steady_clock::time_point start{};
 
-  void run() {
+  /// Options that say nothing in a mode are refused: their results would be taken for others.
+  static void refuse(const CLI::App& app, const std::string& mode,
+                     std::initializer_list<const char*> names, const std::string& fix) {
+    for (const char* name : names) {
+      if (app.count(name) == 0) continue;
+      throw Error(ErrorCode::kInvalidArgument,
+                  ErrorInfo{.message = std::string(name) + " says nothing " + mode, .fix = fix});
+    }
+  }
+
+  void check_mode(const CLI::App& app) const {
+    if (!sts.empty()) {
+      return refuse(app, "with --sts",
+                    {"--rerank-run", "--per-query", "--run-file", "--top-k", "--top-n",
+                     "--ignore-identical-ids", "--query-prompt", "--document-prompt"},
+                    "leave it out; the text before both sentences is --prompt");
+    }
+    if (rerank_run.empty())
+      return refuse(app, "without --rerank-run", {"--top-n"}, "leave it out, or say --top-k");
+    refuse(app, "with --rerank-run",
+           {"--top-k", "--prompt", "--prompt-name", "--query-prompt", "--document-prompt",
+            "--pooling", "--dimensions", "--normalize"},
+           "leave it out: a cross-encoder reads pairs; --top-n is how many");
+  }
+
+  void run(const CLI::App& app) {
     const int asked = (dataset.empty() ? 0 : 1) + (sts.empty() ? 0 : 1);
     if (asked != 1) {
       throw Error(ErrorCode::kInvalidArgument,
@@ -39,12 +64,7 @@ struct EvalCommand {
                                                   : "--dataset and --sts exclude each other",
                             .fix = "give --dataset DIR (a BEIR directory) or --sts FILE"});
     }
-    if (!sts.empty() && !(rerank_run.empty() && per_query.empty() && run_file.empty())) {
-      throw Error(
-          ErrorCode::kInvalidArgument,
-          ErrorInfo{.message = "--rerank-run, --per-query and --run-file are about --dataset",
-                    .fix = "leave them out with --sts"});
-    }
+    check_mode(app);
     if (cache.empty() && !context.cache_directory.empty())
       cache = context.cache_directory + "/embeddings";
     if (no_cache) cache.clear();
@@ -81,9 +101,7 @@ struct EvalCommand {
                   const std::string& source, const Json& document) const {
     if (mteb_json.empty()) return;
     MtebResult result;
-    result.task_name = task_name.empty()
-                           ? std::filesystem::path(source).lexically_normal().stem().string()
-                           : task_name;
+    result.task_name = task_name.empty() ? source : task_name;
     result.split = split;
     result.main_score = main_score;
     result.metrics = metrics;
@@ -151,7 +169,7 @@ struct EvalCommand {
                      {"isa", embedder.isa()},
                      {"threads", embedder.threads()}};
     write_files(result.scores, result.run);
-    write_mteb(result.scores.mean, "ndcg_at_10", dataset, document);
+    write_mteb(result.scores.mean, "ndcg_at_10", dataset_name(dataset), document);
     warn_truncated(context.console, result.truncated_documents, result.documents, "document",
                    embedder.max_length(), embedder.max_length_limit());
     warn_truncated(context.console, result.truncated_queries, result.queries, "query",
@@ -199,7 +217,8 @@ struct EvalCommand {
                            {"precision", embedder.precision()},
                            {"isa", embedder.isa()},
                            {"threads", embedder.threads()}};
-    write_mteb(result.metrics, "cosine_spearman", sts, document);
+    write_mteb(result.metrics, "cosine_spearman", std::filesystem::path(sts).stem().string(),
+               document);
     warn_truncated(context.console, result.truncated, 2 * result.pairs, "sentence",
                    embedder.max_length(), embedder.max_length_limit());
     if (context.console.json) {
@@ -225,6 +244,7 @@ struct EvalCommand {
     RerankOptions how;
     how.split = split;
     how.top_n = top_n;
+    how.ignore_identical_ids = ignore_identical_ids;
     how.cache_directory = cache;
     Progress progress(context.console);
     how.progress = reporter(progress);
@@ -243,7 +263,7 @@ struct EvalCommand {
                            {"isa", reranker.isa()},
                            {"threads", reranker.threads()}};
     write_files(result.scores, result.run);
-    write_mteb(result.scores.mean, "map_at_1000", dataset, document);
+    write_mteb(result.scores.mean, "map_at_1000", dataset_name(dataset), document);
     warn_truncated(context.console, result.truncated, result.pairs, "pair", reranker.max_length(),
                    reranker.max_length_limit());
     if (context.console.json) {
@@ -296,11 +316,11 @@ void define_eval(Command& command, Context& context) {
   app.add_option("--run-file", self->run_file, "what was found, as a TREC run")
       ->type_name("FILE")
       ->group(kResultGroup);
-  app.add_option("--mteb-json", self->mteb_json, "the result in MTEB's form")
-      ->type_name("FILE")
-      ->group(kResultGroup);
+  auto* mteb = app.add_option("--mteb-json", self->mteb_json, "the result in MTEB's form");
+  mteb->type_name("FILE")->group(kResultGroup);
   app.add_option("--task-name", self->task_name, "the name in it (of the data set)")
       ->type_name("NAME")
+      ->needs(mteb)
       ->group(kResultGroup);
   add_role_prompt_flags(app, self->prompts);
   add_prompt_flags(app, self->prompts);
@@ -308,7 +328,7 @@ void define_eval(Command& command, Context& context) {
   command.examples = {"octavo eval models/minilm --dataset data/scifact",
                       "octavo eval models/e5 --dataset data/scifact --query-prompt \"query: \"",
                       "octavo eval models/minilm --sts data/sts-dev.csv --json"};
-  command.run = [self] { self->run(); };
+  command.run = [self, &app] { self->run(app); };
 }
 
 }  // namespace octavo::cli

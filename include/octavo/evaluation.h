@@ -94,6 +94,9 @@ struct RetrievalResult {
 RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& directory,
                                    const RetrievalOptions& options = {});
 
+/// What a data set is called: the last part of its path, "scifact" of "data/scifact/".
+std::string dataset_name(const std::string& directory);
+
 /// SHA-256 of what evaluate_retrieval() reads of a directory. Errors: kNotFound.
 std::string dataset_digest(const std::string& directory, const std::string& split = "test");
 
@@ -121,6 +124,7 @@ StsResult evaluate_sts(Embedder& embedder, const std::string& file, const StsOpt
 struct RerankOptions {
   std::string split = "test";
   std::size_t top_n = 100;  // candidates of a query that are scored; the others are dropped
+  bool ignore_identical_ids = false;  // as in RetrievalOptions, before they are counted
   std::string cache_directory{};
   std::size_t batch_size = 64;  // pairs given to the model at a time
   EvaluationProgress progress{};

@@ -43,6 +43,12 @@ RetrievalResult evaluate_retrieval(Embedder& embedder, const std::string& direct
                     });
 }
 
+std::string dataset_name(const std::string& directory) {
+  std::filesystem::path path = std::filesystem::absolute(directory).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return path.filename().string();
+}
+
 std::string dataset_digest(const std::string& directory, const std::string& split) {
   const std::filesystem::path folder = directory;
   return formats::sha256_files({(folder / "corpus.jsonl").string(),

@@ -30,15 +30,18 @@ const std::string& text_of(const TextById& texts, const std::string& id, const c
 }
 
 // The judged queries of the run with their best candidates, in the order of trec_eval.
-RetrievalRun best_candidates(const RetrievalRun& run, const Qrels& qrels, std::size_t top_n) {
+RetrievalRun best_candidates(const RetrievalRun& run, const Qrels& qrels,
+                             const RerankOptions& options) {
   RetrievalRun out;
   for (const QueryRun& query : run) {
     if (!qrels.contains(query.query)) continue;
     out.push_back(query);
     std::vector<ScoredDocument>& documents = out.back().documents;
+    if (options.ignore_identical_ids)
+      std::erase_if(documents, [&](const ScoredDocument& d) { return d.id == query.query; });
     for (ScoredDocument& document : documents) document.score = metric_score(document.score);
     sort_as_trec_eval(documents);
-    documents.resize(std::min(documents.size(), top_n));
+    documents.resize(std::min(documents.size(), options.top_n));
   }
   return out;
 }
@@ -106,7 +109,7 @@ RerankResult evaluate_rerank(const PairScorer& scorer, const BeirDataset& data,
                              const RetrievalRun& candidates, const std::string& run_name,
                              const RerankOptions& options) {
   RerankResult out;
-  out.run = best_candidates(candidates, data.qrels, options.top_n);
+  out.run = best_candidates(candidates, data.qrels, options);
   if (out.run.empty() || options.top_n == 0) {
     throw Error(ErrorCode::kInvalidFile,
                 {.message = "no query of the run is judged",

@@ -159,13 +159,13 @@ class Comparison {
     how.query_prompt = queries;
     how.document_prompt = documents;
     how.cache_directory = options_.cache_directory;
-    const std::string label = name + ": " + dataset_name(index) + " ";
+    const std::string label = name + ": " + dataset_name(options_.datasets[index]) + " ";
     how.progress = [&](std::string_view stage, std::size_t done, std::size_t total, std::size_t) {
       return !options_.progress || options_.progress(label + std::string(stage), done, total);
     };
     RetrievalResult found = evaluate_retrieval(embedder, options_.datasets[index], how);
     DatasetComparison out;
-    out.dataset = dataset_name(index);
+    out.dataset = dataset_name(options_.datasets[index]);
     out.documents = found.documents;
     out.queries = found.queries;
     if (baseline_scores_.size() <= index) baseline_scores_.push_back(found.scores);
@@ -205,12 +205,6 @@ class Comparison {
   static std::size_t ndcg_column(const RankingScores& scores) {
     return static_cast<std::size_t>(
         std::find(scores.names.begin(), scores.names.end(), "ndcg_at_10") - scores.names.begin());
-  }
-
-  std::string dataset_name(std::size_t index) const {
-    fs::path path = fs::path(options_.datasets[index]).lexically_normal();
-    if (path.filename().empty()) path = path.parent_path();
-    return path.filename().string();
   }
 
   void time() {
