@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "quant/exclusions.h"
+
 namespace octavo::quant {
 namespace {
 
@@ -52,8 +54,8 @@ void split_attention(ir::Graph& graph, const QuantizeOptions& options) {
   Rewriter r(graph, options);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
-    if (!node.is("Attention", "com.microsoft") || !refusal(graph, node).empty() ||
-        qattention_refusal(graph, node, options).empty()) {
+    if (!node.is("Attention", "com.microsoft") || is_excluded(options, node) ||
+        !refusal(graph, node).empty() || qattention_refusal(graph, node, options).empty()) {
       continue;
     }
     const std::vector<std::int64_t> sizes = widths(graph, node);

@@ -32,8 +32,10 @@ std::string Exclusions::reason(const ir::Node& node) {
     matched_[i] = true;
     out = "excluded by '" + options_.exclude[i] + "'";
   }
-  if (out.empty() && std::ranges::find(options_.exclude_ops, node.op) != options_.exclude_ops.end())
-    out = "operator " + node.op + " is excluded";
+  if (std::ranges::find(options_.exclude_ops, node.op) != options_.exclude_ops.end()) {
+    matched_operator_ = true;
+    if (out.empty()) out = "operator " + node.op + " is excluded";
+  }
   return out;
 }
 
@@ -46,6 +48,18 @@ void Exclusions::check() const {
                  .found = "'" + options_.exclude[i] + "'",
                  .fix = "octavo inspect --graph MODEL lists the nodes"});
   }
+  if (matched_operator_ || options_.exclude_ops.empty()) return;
+  std::string all;
+  for (const std::string& op : options_.exclude_ops) all += (all.empty() ? "" : ", ") + op;
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = "no node that would be quantised has an excluded operator type",
+               .expected = "types such as Gather or Gemm",
+               .found = "'" + all + "'",
+               .fix = "octavo inspect --graph MODEL lists the nodes"});
+}
+
+bool is_excluded(const QuantizeOptions& options, const ir::Node& node) {
+  return !Exclusions(options).reason(node).empty();
 }
 
 void check_something_is_left(const std::vector<QuantizedNode>& report) {

@@ -20,13 +20,17 @@ class Exclusions {
 
   /// Why `node` stays as it is; empty for a node that is not excluded.
   std::string reason(const ir::Node& node);
-  /// Error(kInvalidArgument) for a name or glob that no node had of which reason() was asked.
+  /// Error(kInvalidArgument) for a name or glob that no node had of which reason() was asked, and
+  /// for operator types of which none was among them: a list of types may serve many models.
   void check() const;
 
  private:
   const QuantizeOptions& options_;
   std::vector<bool> matched_;
+  bool matched_operator_ = false;
 };
+
+bool is_excluded(const QuantizeOptions& options, const ir::Node& node);
 
 /// Error(kInvalidArgument) where no node of a report was quantised.
 void check_something_is_left(const std::vector<QuantizedNode>& report);

@@ -79,12 +79,12 @@ Tensor transposed(const Tensor& matrix) {
 }
 
 /// Gemm without scaling, of rows as they lie, as MatMul and Add.
-void open_gemm(ir::Graph& graph, const TensorStore* store) {
+void open_gemm(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("Gemm") || !is_weight(graph, node.input(1), 2) ||
         node.attributes.int_or("transA", 0) != 0 || node.attributes.float_or("alpha", 1) != 1 ||
-        node.attributes.float_or("beta", 1) != 1) {
+        node.attributes.float_or("beta", 1) != 1 || is_excluded(options, node)) {
       continue;
     }
     ir::ValueId weight = node.input(1);
@@ -125,11 +125,11 @@ class Chooser {
       const ir::Node& node = graph_.node(id);
       Target target;
       std::string reason;
-      if (!look(node, target, reason)) {
-        if (!reason.empty()) leave(node, reason);
-        continue;
-      }
-      if (reason = exclusions_.reason(node); !reason.empty()) {
+      const bool taken = look(node, target, reason);
+      if (!taken && reason.empty()) continue;
+      if (const std::string excluded = exclusions_.reason(node); !excluded.empty())
+        reason = excluded;
+      if (!reason.empty()) {
         leave(node, reason);
         continue;
       }
@@ -224,7 +224,7 @@ void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore
   const bool arithmetic =
       options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16;
   fold_weights(graph, store);
-  open_gemm(graph, store);
+  open_gemm(graph, options, store);
   if (!arithmetic) split_attention(graph, options);
   name_values(graph);
   std::set<std::string> names;

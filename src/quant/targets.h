@@ -39,8 +39,9 @@ void name_values(ir::Graph& graph);
 /// Rewrites what quantisers do not know into what they do, without changing results: Gemm with
 /// constant weights becomes MatMul and Add, weights behind Transpose, Reshape, Cast or Identity
 /// become constants, and com.microsoft.Attention gives up its projection unless the options have a
-/// QAttention for it. Calibrate and quantise the graph that it leaves; a second call changes
-/// nothing. Weights that are made by it go into `store` where there is one.
+/// QAttention for it. What the options exclude stays whole. Calibrate and quantise the graph that
+/// it leaves; a second call changes nothing. Weights that are made by it go into `store` where
+/// there is one.
 void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store = nullptr);
 
 /// Error(kUnsupported) for a graph with operators that quantisers make.
