@@ -1,6 +1,8 @@
 #include "tasks/quantize_study.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 
 #include "formats/sha256.h"
@@ -11,6 +13,7 @@
 #include "quant/targets.h"
 #include "runtime/graph_runner.h"
 #include "tasks/calibration_texts.h"
+#include "tasks/export_steps.h"
 
 namespace octavo::tasks {
 namespace {
@@ -26,6 +29,17 @@ std::string digest_of(const std::vector<quant::Sample>& samples) {
     bytes.resize(bytes.size() + sizeof(std::int32_t), std::byte{0xff});  // no id is -1
   }
   return formats::sha256(bytes);
+}
+
+/// What the factors of SmoothQuant depend on beside the model and the texts: a product that stays
+/// float has no say in the factor of its input.
+std::string smoothing_identity(double alpha, const QuantizeOptions& scheme) {
+  std::array<char, 32> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), alpha).ptr;
+  std::string out(digits.data(), end);
+  if (!scheme.exclude.empty()) out += " without " + joined(scheme.exclude);
+  if (!scheme.exclude_ops.empty()) out += " without operators " + joined(scheme.exclude_ops);
+  return out;
 }
 
 }  // namespace
@@ -126,7 +140,7 @@ void QuantizeStudy::smooth(ir::Graph& graph, QuantizeResult& result) {
   }
   const quant::SmoothReport report = quant::smooth(graph, targets, maxima, best);
   quant::prepare(graph, options_.scheme);
-  smoothing_ = " smooth " + std::to_string(best);
+  smoothing_ = " smooth " + smoothing_identity(best, options_.scheme);
   result.smooth_alpha = best;
   result.smoothed = report.activations;
   result.smoothed_folded = report.folded;

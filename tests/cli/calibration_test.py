@@ -111,6 +111,16 @@ class Calibration(unittest.TestCase):
             self.assertGreater(smooth["activations"], 0)
             self.assertTrue(0 <= smooth["alpha"] <= 1)
 
+    def test_smoothed_ranges_belong_to_the_exclusions_that_smoothed_them(self):
+        args = ["--format", "QDQ", "--calibration", texts_file(100), "--calibration-cache", path("smoothed.json")]
+        for resumed in (0, 100):
+            done = quantize("smoothed", *args, "--smooth-quant", "0.5", "--json")
+            self.assertEqual(json.loads(done.out)["calibration_resumed"], resumed, done.err)
+        for alpha, *other in (["0.5", "--exclude", "*query*"], ["0.50000001"]):
+            done = quantize("smoothed", *args, "--smooth-quant", alpha, *other)
+            self.assertEqual(done.returncode, 2, done.err)
+            self.assertIn("cache was made from something else", done.err)
+
     def test_layers_are_ranked(self):
         done = quantize("ranked", "--calibration", texts_file(100), "--sensitivity", "--json")
         self.assertEqual(done.returncode, 0, done.err)
