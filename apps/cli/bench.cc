@@ -90,6 +90,7 @@ struct BenchCommand {
     // A report without cases of its own is one of the sweep.
     const bool sweeps = sweep || (!report.empty() && cases.empty());
     if (!sweeps) options.cases = parse_benchmark_cases(cases.empty() ? kDefaultCases : cases);
+    options.skip_long_cases = cases.empty();
     options.every_peak = !report.empty();
     // As many as an interval takes, where one is to be shown.
     options.min_runs = min_runs.value_or(report.empty() ? 3 : 6);

@@ -67,7 +67,8 @@ Json to_json(const ModelComparison& model) {
               {"isa", model.isa},
               {"datasets", datasets},
               {"speed", speed}};
-  if (model.vectors.texts > 0) out["embeddings"] = to_json(model.vectors);
+  if (model.vectors.texts > 0 || !model.vectors.comparable)
+    out["embeddings"] = to_json(model.vectors);
   if (!model.sensitivity.empty()) {
     Json layers = Json::array();
     for (const LayerSensitivity& layer : model.sensitivity) layers.push_back(layer_json(layer));
@@ -107,6 +108,7 @@ struct CompareCommand {
       options.cache_directory = context.cache_directory + "/embeddings";
     if (no_cache) options.cache_directory.clear();
     if (!no_speed) options.cases = parse_benchmark_cases(cases.empty() ? kDefaultCases : cases);
+    options.skip_long_cases = cases.empty();
     read_texts();
     check_report_folder(report);
     Progress progress(context.console);

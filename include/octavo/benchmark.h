@@ -34,9 +34,10 @@ struct BenchmarkOptions {
   RuntimeOptions runtime{};  // but for the precision
   std::vector<std::string> precisions = {"auto"};
   std::vector<BenchmarkCase> cases{};  // empty: sweep_cases()
-  double min_seconds = 1;              // a case and precision, over all rounds
-  std::size_t min_runs = 3;            // the same
-  std::size_t rounds = 0;              // 0: 1 for one precision, 7 for several
+  bool skip_long_cases = false;  // those of more tokens than the model takes, instead of an Error
+  double min_seconds = 1;        // a case and precision, over all rounds
+  std::size_t min_runs = 3;      // the same
+  std::size_t rounds = 0;        // 0: 1 for one precision, 7 for several
   bool every_peak = false;  // measure all peaks and the memory, not only those of the precisions
   /// Called after each case of a round.
   std::function<void(std::size_t done, std::size_t total)> progress{};
@@ -93,7 +94,8 @@ struct BenchmarkResult {
   MachinePeaks peaks;
 };
 
-/// Loads the model once a precision. Errors as Model::load() and Model::time_runs().
+/// Loads the model once a precision. Errors as Model::load() and Model::time_runs(), and
+/// kInvalidArgument for a case that is too long, before anything is timed.
 BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& options);
 
 /// One HTML file without references to anything else; `command` is the command line that it names.

@@ -33,8 +33,9 @@ struct CompareOptions {
   std::string cache_directory{};       // of embeddings; empty: none
   std::size_t resamples = 10000;       // of the bootstrap
   std::vector<BenchmarkCase> cases{};  // timed; empty: no timing
-  std::size_t rounds = 7;              // turns that the models take in every case
-  double min_seconds = 0.1;            // a model, case and round
+  bool skip_long_cases = false;  // those of more tokens than a model takes, instead of an Error
+  std::size_t rounds = 7;        // turns that the models take in every case
+  double min_seconds = 0.1;      // a model, case and round
   /// Return false to stop (Error kCancelled).
   std::function<bool(std::string_view what, std::size_t done, std::size_t total)> progress{};
 };
@@ -93,8 +94,9 @@ struct ComparisonResult {
   int threads = 1;
 };
 
-/// Errors: kInvalidArgument for fewer than two models or nothing to compare; those of
-/// Embedder::load() and evaluate_retrieval(). The same input gives the same figures, times apart.
+/// Errors: kInvalidArgument for fewer than two models, nothing to compare or a case that is too
+/// long; those of Embedder::load() and of reading data sets, before anything is evaluated; those of
+/// evaluate_retrieval(). The same input gives the same figures, times apart.
 ComparisonResult compare_models(const std::vector<ComparedModel>& models,
                                 const CompareOptions& options);
 

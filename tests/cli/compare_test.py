@@ -1,8 +1,17 @@
 """compare on tiny models: the figures against eval and embed, which have oracles of their own."""
-import json, math, unittest
+import json, math, os, shutil, unittest
 from html.parser import HTMLParser
 
-from support import dataset, embedder, main, octavo, path, read_npy, write_texts
+from support import ROOT, dataset, embedder, main, octavo, path, read_npy, write_texts
+
+
+def embedder_of_half_width():
+    folder = path("narrow")
+    if not os.path.isdir(folder):
+        shutil.copytree(embedder(), folder)
+        for file in ("config.json", "model.safetensors"):
+            shutil.copyfile(os.path.join(ROOT, "tests/data/models/mpnet", file), os.path.join(folder, file))
+    return folder
 
 
 def compare(*args):
@@ -92,10 +101,34 @@ class Compare(unittest.TestCase):
             ([embedder(), embedder(), "--precision", "fp32,int8,int8"], 2, "--precision"),
             ([embedder(), path("absent"), "--dataset", dataset()], 3, "absent"),
             ([embedder(), embedder(), "--cases", "1x8", "--report", path("no/such/folder.html")], 3, "folder"),
+            ([embedder(), embedder(), "--cases", "1x8,1x1024"], 2, "1x1024"),
+            ([embedder(), embedder(), "--cases", "1x8,1x1024", "--dataset", dataset()], 2, "1x1024"),
+            ([embedder(), path("absent"), "--dataset", dataset(), "--no-speed"], 3, "absent"),
+            ([embedder(), embedder(), "--precision", "fp32,int9", "--dataset", dataset(), "--no-speed"], 2, "int9"),
+            ([embedder(), embedder(), "--dataset", dataset(), "--dataset", path("no-data"), "--no-speed"], 3, "no-data"),
         ):
+            kept = path("mistakes")
+            args += ["--cache", kept] if len(args) > 1 else []
             done = octavo("compare", *args)
             self.assertEqual(done.returncode, code, done.err)
             self.assertIn(words, done.err)
+            self.assertFalse(os.path.exists(kept), "models were evaluated before the mistake was told")
+
+    def test_usual_cases_are_those_that_the_models_take(self):
+        models = compare(embedder(), embedder(), "--rounds", "1")["models"]
+        self.assertEqual({s["tokens"] for s in models[1]["speed"]}, {16, 32, 64, 128})
+
+    def test_models_of_other_widths(self):
+        letters = path("letters.txt")  # the narrow model has a table of a hundred ids
+        with open(letters, "w") as out:
+            out.write("a b c\nd e\n")
+        args = ("compare", embedder(), embedder_of_half_width(), "--texts", letters, "--no-speed")
+        models = compare(*args[1:])["models"]
+        self.assertEqual(models[1]["embeddings"], {"comparable": False})
+        self.assertEqual(models[0]["embeddings"]["mean_cosine"], 1)
+        done = octavo(*args)
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertRegex(done.out, r"narrow +fp32 .* - +-")
 
 
 if __name__ == "__main__":

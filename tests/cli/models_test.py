@@ -121,6 +121,14 @@ class Look(unittest.TestCase):
         low, high = run("6")["ci95_ms"]
         self.assertLessEqual(low, high)
 
+    def test_bench_takes_the_usual_cases_that_fit_and_refuses_others_at_once(self):
+        args = ("bench", embedder(), "--min-time", "0", "--min-runs", "1")
+        self.assertEqual([(r["batch"], r["tokens"]) for r in as_json(*args)["results"]], [(1, 16), (1, 128), (8, 128)])
+        done = octavo(*args, "--cases", "1x8,1x129")
+        self.assertEqual((done.returncode, done.out), (2, ""))
+        self.assertIn("1x129", done.err)
+        self.assertIn("at most 128", done.err)
+
     def test_bench_compares_in_rounds(self):
         result = as_json("bench", embedder(), "--precision", "fp32,int8", "--cases", "1x8", "--min-time", "0.01", "--rounds", "6")
         self.assertEqual([r["precision"] for r in result["results"]], ["fp32", "int8"])

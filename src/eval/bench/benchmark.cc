@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "eval/bench/cases.h"
 #include "eval/bench/compare.h"
 #include "eval/bench/raise_peaks.h"
 #include "eval/bench/statistics.h"
@@ -171,7 +172,9 @@ BenchmarkResult run_benchmark(const std::string& model, const BenchmarkOptions& 
   out.isa = first.isa();
   out.threads = first.threads();
   const std::vector<BenchmarkCase> cases =
-      options.cases.empty() ? sweep_cases(first.max_tokens()) : options.cases;
+      options.cases.empty()
+          ? sweep_cases(first.max_tokens())
+          : eval::fitting_cases(options.cases, first.max_tokens(), options.skip_long_cases, model);
   out.peaks = peaks_for(options, out.precisions, out.threads, options.every_peak);
   const double seconds = options.min_seconds / static_cast<double>(out.rounds);
   const std::size_t runs = (options.min_runs + out.rounds - 1) / out.rounds;

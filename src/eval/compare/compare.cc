@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "eval/beir.h"
+#include "eval/bench/cases.h"
 #include "eval/bench/compare.h"
 #include "eval/bench/statistics.h"
 #include "eval/compare/bootstrap.h"
@@ -57,6 +58,7 @@ class Comparison {
 
   ComparisonResult run() {
     check();
+    check_inputs();
     choose_texts();
     result_.resamples = options_.resamples;
     result_.rounds = options_.rounds;
@@ -81,6 +83,27 @@ class Comparison {
                    .expected = "a data set, texts, or cases to time",
                    .fix = "give --dataset DIR, --texts FILE, or leave --no-speed out"});
     }
+  }
+
+  /// Evaluating one model can take hours: what is wrong with another one is said before.
+  void check_inputs() const {
+    for (const ComparedModel& model : models_) static_cast<void>(tasks::find_model(model.path));
+    for (const std::string& dataset : options_.datasets) {
+      with_frame([&] { return "reading " + dataset; },
+                 [&] { static_cast<void>(eval::read_beir(dataset, options_.split)); });
+    }
+    const bool embeds = !options_.datasets.empty() || !options_.texts.empty();
+    if (!embeds) return;  // all are loaded before the first is timed
+    for (const ComparedModel& model : models_) {
+      with_frame([&] { return "comparing " + model.name; }, [&] { check_loads(model); });
+    }
+  }
+
+  void check_loads(const ComparedModel& model) const {
+    if (&model != &models_.front()) static_cast<void>(Embedder::load(model.path, model.options));
+    if (options_.cases.empty() || options_.skip_long_cases) return;
+    const Model loaded = Model::load(model.path, model.options.runtime);
+    eval::fitting_cases(options_.cases, loaded.max_tokens(), false, model.path);
   }
 
   void choose_texts() {
@@ -219,9 +242,9 @@ class Comparison {
     }
     result_.threads = loaded.front().threads();
     std::vector<BenchmarkCase> cases = options_.cases;
-    for (const Model& model : loaded) {
-      if (const auto limit = model.max_tokens())
-        std::erase_if(cases, [&](const BenchmarkCase& c) { return c.tokens > *limit; });
+    for (std::size_t i = 0; i < loaded.size(); ++i) {
+      cases = eval::fitting_cases(std::move(cases), loaded[i].max_tokens(),
+                                  options_.skip_long_cases, models_[i].path);
     }
     std::size_t done = 0;
     for (const BenchmarkCase& what : cases) {
