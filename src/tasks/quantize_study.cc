@@ -103,7 +103,8 @@ quant::Calibration QuantizeStudy::run(const ir::Graph& graph,
                                       const std::vector<quant::Sample>& texts,
                                       const std::vector<std::string>& values,
                                       const std::vector<std::string>& channels,
-                                      const std::string& cache) {
+                                      const std::string& cache,
+                                      const quant::CalibrationProgress& progress) {
   quant::CalibrateOptions calibrate{.values = values, .channel_values = channels, .cache = cache};
   calibrate.observer.method = quant::parse_calibration_method(options_.calibration.method);
   calibrate.observer.symmetric = options_.scheme.activation_symmetric;
@@ -112,8 +113,11 @@ quant::Calibration QuantizeStudy::run(const ir::Graph& graph,
   if (!cache.empty()) {
     calibrate.identity = "model " + digest_ + " level " + std::to_string(options_.level) +
                          smoothing_ + " texts " + digest_of(texts);
-    calibrate.progress = options_.calibration.progress;
   }
+  calibrate.progress = [&](std::size_t done, std::size_t total, std::size_t tokens) {
+    const bool go_on = !progress || progress(done, total, tokens);
+    return go_on && !(options_.cancelled && options_.cancelled());
+  };
   return quant::calibrate(graph, texts, calibrate, isa_, pool_);
 }
 
@@ -122,8 +126,9 @@ void QuantizeStudy::smooth(ir::Graph& graph, QuantizeResult& result) {
   const quant::Targets targets = quant::quantizable(graph, options_.scheme);
   const std::string cache =
       options_.calibration.cache.empty() ? "" : options_.calibration.cache + ".channels";
-  const auto maxima =
-      run(graph, samples(), {}, quant::smoothable_values(graph, targets), cache).channel_maxima;
+  const auto maxima = run(graph, samples(), {}, quant::smoothable_values(graph, targets), cache,
+                          options_.calibration.progress)
+                          .channel_maxima;
   double best = options_.smooth_alpha.value_or(0.5);
   if (options_.smooth_search) {
     const std::vector<quant::Sample> texts = probe_samples();
@@ -154,7 +159,7 @@ double QuantizeStudy::probe_loss(const ir::Graph& graph, const ir::Graph& smooth
   quant::Ranges ranges;
   if (scheme.mode == QuantizeMode::kStatic) {
     ranges =
-        run(quantized, texts, quant::quantizable(quantized, scheme).activations, {}, "").ranges;
+        run(quantized, texts, quant::quantizable(quantized, scheme).activations, {}, "", {}).ranges;
   }
   quant::quantize(quantized, scheme, ranges);
   quant::simulate(quantized);
@@ -174,7 +179,7 @@ void QuantizeStudy::calibrate(const ir::Graph& graph, QuantizeResult& result) {
   scheme.quantize_outputs |= scheme.format == QuantizeFormat::kQOperator;
   const quant::Calibration found =
       run(graph, samples(), quant::quantizable(graph, scheme).activations, {},
-          options_.calibration.cache);
+          options_.calibration.cache, options_.calibration.progress);
   result.calibration_samples = found.samples;
   result.calibration_tokens = found.tokens;
   result.calibration_resumed = found.resumed;

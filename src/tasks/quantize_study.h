@@ -36,9 +36,11 @@ class QuantizeStudy {
   const std::vector<quant::Sample>& samples();
   /// A few short ones, for what runs the graph often.
   std::vector<quant::Sample> probe_samples();
+  /// One pass over `texts`; stops with kCancelled when `progress` or the options say so.
   quant::Calibration run(const ir::Graph& graph, const std::vector<quant::Sample>& texts,
                          const std::vector<std::string>& values,
-                         const std::vector<std::string>& channels, const std::string& cache);
+                         const std::vector<std::string>& channels, const std::string& cache,
+                         const quant::CalibrationProgress& progress);
   double probe_loss(const ir::Graph& graph, const ir::Graph& smoothed,
                     const std::vector<quant::Sample>& texts);
   void report(const char* stage, std::size_t done, std::size_t total) const;
