@@ -8,6 +8,7 @@
 // precision), not for the file. Steps that begin at zero cut off what is below, as quantisers
 // rely on when they drop a Relu: there the twin has a Relu, unless nothing is below.
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "passes/match.h"
@@ -243,13 +244,30 @@ class Widener {
     return below(0) && below(1);
   }
 
+  /// The type of the 8-bit or 16-bit output of a node with this zero point.
+  DType stored_type(const ir::Node& node, ir::ValueId zero) const {
+    if (zero != ir::kNoValue && is_constant(zero)) return graph_.constant(zero)->dtype();
+    const auto said = dtype_from_onnx(node.attributes.int_or("output_dtype", 0));
+    return said.value_or(DType::kUint8);
+  }
+
+  static std::optional<std::int64_t> lowest_of(DType type) {
+    switch (type) {
+      case DType::kUint8:
+      case DType::kUint16: return 0;
+      case DType::kInt8: return std::numeric_limits<std::int8_t>::lowest();
+      case DType::kInt16: return std::numeric_limits<std::int16_t>::lowest();
+      default: return std::nullopt;
+    }
+  }
+
   /// x as steps that may begin at zero leave it.
   ir::ValueId cut(const ir::Node& node, ir::ValueId x, ir::ValueId zero) {
     const Tensor* at = zero == ir::kNoValue ? nullptr : graph_.constant(zero);
+    const auto first = lowest_of(stored_type(node, zero));
     const bool lowest =
-        at == nullptr ||
-        (at->elements() == 1 && ((at->dtype() == DType::kUint8 && at->to_int64s()[0] == 0) ||
-                                 (at->dtype() == DType::kInt8 && at->to_int64s()[0] == -128)));
+        first &&
+        (at == nullptr ? *first == 0 : at->elements() == 1 && at->to_int64s()[0] == *first);
     if (!lowest || not_negative(x, kMostSteps)) return x;
     return emit(node, "Relu", {x});
   }

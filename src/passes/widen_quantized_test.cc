@@ -100,6 +100,32 @@ TEST(WidenQuantized, PairsOfQuantizeAndDequantize) {
   EXPECT_EQ(widen(other, 0), 0);
 }
 
+/// Pairs of this zero point, or of output_dtype alone: about -1 to 1.
+double widen_pair(Tensor zero, float scale, bool by_attribute, std::size_t relus) {
+  Builder b;
+  const auto type = static_cast<std::int64_t>(zero.dtype());
+  const ir::ValueId s = b.number(scale);
+  const ir::ValueId z = b.graph.add_constant("zero", std::move(zero));
+  const ir::ValueId q = by_attribute
+                            ? b.op("QuantizeLinear", {b.tokens(4), s}, with("output_dtype", type))
+                            : b.op("QuantizeLinear", {b.tokens(4), s, z});
+  b.output(by_attribute ? b.op("DequantizeLinear", {q, s}) : b.op("DequantizeLinear", {q, s, z}));
+  const double difference = widen(b, 1);
+  EXPECT_EQ(count(b.graph, "Relu"), relus);
+  return difference;
+}
+
+TEST(WidenQuantized, StepsBeginWhereTheirTypeDoes) {
+  EXPECT_LE(widen_pair(Tensor::scalar<std::int8_t>(0), 0.05f, true, 0), 0.05);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::int8_t>(0), 0.05f, false, 0), 0.05);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::int16_t>(0), 1e-3f, true, 0), 0.01);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::uint8_t>(0), 0.05f, true, 1), 0.05);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::uint16_t>(0), 1e-3f, true, 1), 0.01);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::uint16_t>(0), 1e-3f, false, 1), 0.01);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::int8_t>(-128), 0.05f, false, 1), 0.05);
+  EXPECT_LE(widen_pair(Tensor::scalar<std::int16_t>(-32768), 1e-3f, false, 1), 0.01);
+}
+
 TEST(WidenQuantized, PairsOfOtherZeroPointsStay) {
   Builder b;
   const std::vector<std::uint8_t> one{128}, other{120};
