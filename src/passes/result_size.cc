@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace octavo::passes {
@@ -27,6 +30,88 @@ double number(const Tensor& tensor) {
   return static_cast<double>(tensor.to_int64s()[0]);
 }
 
+/// Rows times columns of a product of two matrices that may be transposed; nothing for others.
+std::optional<double> gemm_elements(const ir::Node& node, std::span<const Tensor* const> inputs) {
+  const bool integer = node.is("QGemm", "com.microsoft");
+  if (!integer && !node.is("Gemm") && !node.is("FusedGemm", "com.microsoft")) return std::nullopt;
+  const std::size_t second = integer ? 3 : 1;
+  if (inputs.size() <= second || inputs[0] == nullptr || inputs[second] == nullptr) return 0;
+  const Tensor &a = *inputs[0], &b = *inputs[second];
+  if (a.rank() != 2 || b.rank() != 2) return 0;  // refused by the operator
+  const std::int64_t rows = a.dim(node.attributes.int_or("transA", 0) != 0 ? 1 : 0);
+  const std::int64_t columns = b.dim(node.attributes.int_or("transB", 0) != 0 ? 0 : 1);
+  return static_cast<double>(rows) * static_cast<double>(columns);
+}
+
+/// The result of com.microsoft's FusedMatMul, whose operands are turned first.
+double fused_matmul_elements(const ir::Node& node, std::span<const Tensor* const> inputs) {
+  if (inputs.size() < 2 || inputs[0] == nullptr || inputs[1] == nullptr) return 0;
+  double out = 1;
+  std::vector<std::int64_t> batch;
+  for (const std::size_t side : {0u, 1u}) {
+    Shape shape = inputs[side]->shape();
+    if (shape.size() < 2) return 0;  // no more than the other operand
+    const char* const turned[2][2] = {{"transBatchA", "transA"}, {"transBatchB", "transB"}};
+    if (node.attributes.int_or(turned[side][0], 0) != 0) {
+      std::rotate(shape.begin(), shape.begin() + 1, shape.end() - 1);
+    }
+    const bool transposed = node.attributes.int_or(turned[side][1], 0) != 0;
+    out *= static_cast<double>(shape[shape.size() - ((side == 0) == transposed ? 1 : 2)]);
+    shape.resize(shape.size() - 2);
+    std::reverse(shape.begin(), shape.end());
+    if (batch.size() < shape.size()) batch.resize(shape.size(), 1);
+    for (std::size_t i = 0; i < shape.size(); ++i) batch[i] = std::max(batch[i], shape[i]);
+  }
+  return out * product(batch);
+}
+
+/// The product of the dimensions that an Einsum keeps. What the operator refuses counts anyhow.
+double einsum_elements(const ir::Node& node, std::span<const Tensor* const> inputs) {
+  constexpr std::int64_t kDots = 256;  // "..." from the right: kDots, kDots + 1 ..
+  struct Label {
+    std::int64_t dim = 1;
+    int times = 0;
+  };
+  std::string text = node.attributes.string_or("equation", "");
+  std::erase(text, ' ');
+  const auto arrow = text.find("->");
+  const std::string terms = text.substr(0, arrow);
+  std::map<std::int64_t, Label> labels;
+  std::size_t begin = 0;
+  for (const Tensor* t : inputs) {
+    const std::string term = terms.substr(begin, terms.find(',', begin) - begin);
+    begin = std::min(terms.size(), begin + term.size() + 1);
+    if (t == nullptr) continue;
+    const auto letters = static_cast<std::size_t>(
+        std::count_if(term.begin(), term.end(), [](char c) { return c != '.'; }));
+    const std::size_t dots = t->rank() - std::min(t->rank(), letters);
+    std::size_t axis = 0;
+    const auto see = [&](std::int64_t name) {
+      if (axis >= t->rank()) return;
+      Label& label = labels[name];
+      label.dim = std::max(label.dim, t->dim(axis++));
+      ++label.times;
+    };
+    for (std::size_t i = 0; i < term.size(); ++i) {
+      if (term[i] != '.') {
+        see(term[i]);
+      } else if (i == 0 || term[i - 1] != '.') {
+        for (std::size_t d = dots; d-- > 0;) see(kDots + static_cast<std::int64_t>(d));
+      }
+    }
+  }
+  const std::string kept = arrow == std::string::npos ? "" : text.substr(arrow + 2);
+  double out = 1;
+  for (const auto& [name, label] : labels) {
+    const bool dots = name >= kDots;
+    const bool keeps = arrow == std::string::npos ? dots || label.times == 1
+                       : dots                     ? kept.find('.') != std::string::npos
+                              : kept.find(static_cast<char>(name)) != std::string::npos;
+    if (keeps) out *= static_cast<double>(label.dim);
+  }
+  return out;
+}
+
 }  // namespace
 
 double result_bytes(const ir::Node& node, std::span<const Tensor* const> inputs) {
@@ -40,6 +125,11 @@ double result_bytes(const ir::Node& node, std::span<const Tensor* const> inputs)
   if (node.is("Range") && given(0) != nullptr && given(1) != nullptr && given(2) != nullptr) {
     return kElement * (number(*inputs[1]) - number(*inputs[0])) / number(*inputs[2]);
   }
+  if (const auto elements = gemm_elements(node, inputs)) return kElement * *elements;
+  if (node.is("FusedMatMul", "com.microsoft")) {
+    return kElement * std::max(first, fused_matmul_elements(node, inputs));
+  }
+  if (node.is("Einsum")) return kElement * einsum_elements(node, inputs);
   if (node.is("Resize") || node.is("Upsample")) return std::numeric_limits<double>::infinity();
   if (node.is("Pad") && given(0) != nullptr && given(1) != nullptr) {
     double extra = 1;

@@ -1,4 +1,6 @@
 // The structural passes: each fires on the forms it names, leaves others alone, and keeps outputs.
+#include <functional>
+
 #include "octavo/error.h"
 #include "passes/fusions.h"
 #include "passes/lift.h"
@@ -53,6 +55,49 @@ TEST(FoldConstants, RefusesWhatASmallFileCouldExplodeWith) {
   PassContext context(b.graph);
   fold_constants(b.graph, context);
   EXPECT_EQ(context.fired(), 0u);
+}
+
+TEST(FoldConstants, RefusesProductsThatAreLargerThanTheirFactors) {
+  const auto folded = [](const std::function<ir::ValueId(Builder&)>& make) {
+    Builder b;
+    b.output(make(b));
+    PassContext context(b.graph);
+    fold_constants(b.graph, context);
+    return context.fired();
+  };
+  const auto gemm = [](const char* a, const char* b, Shape x, Shape y) {
+    return [=](Builder& builder) {
+      ir::Attributes attributes = with(a, std::int64_t{1});
+      attributes.set(b, std::int64_t{1});
+      return builder.op("Gemm", {builder.weight(x), builder.weight(y)}, attributes);
+    };
+  };
+  const auto einsum = [](const char* equation, Shape x, Shape y) {
+    return [=](Builder& builder) {
+      return builder.op("Einsum", {builder.weight(x), builder.weight(y)},
+                        with("equation", std::string(equation)));
+    };
+  };
+  constexpr std::int64_t kLong = 20000;
+  EXPECT_EQ(folded(gemm("transA", "transA", {1, kLong}, {1, kLong})), 0u);
+  EXPECT_EQ(folded(gemm("transA", "transB", {1, kLong}, {kLong, 1})), 0u);
+  EXPECT_EQ(folded(gemm("transB", "transB", {kLong, 1}, {kLong, 1})), 0u);
+  EXPECT_EQ(folded(einsum("i,j->ij", {kLong}, {kLong})), 0u);
+  EXPECT_EQ(folded(einsum("j, i", {kLong}, {kLong})), 0u);
+  EXPECT_EQ(folded(einsum("...i,...j->...ij", {1, kLong}, {1, kLong})), 0u);
+  const auto fused = [](const char* turned, Shape x, Shape y) {
+    return [=](Builder& builder) {
+      return builder.graph.emit("FusedMatMul", {builder.weight(x), builder.weight(y)},
+                                with(turned, std::int64_t{1}), "com.microsoft");
+    };
+  };
+  EXPECT_EQ(folded(fused("transA", {1, kLong}, {1, kLong})), 0u);
+  EXPECT_EQ(folded(fused("transB", {kLong, 1}, {kLong, 1})), 0u);
+  EXPECT_EQ(folded(fused("transBatchA", {kLong, 1, 1}, {1, 1, kLong})), 0u);
+  EXPECT_EQ(folded(fused("transB", {2, 30, 7}, {2, 40, 7})), 1u);
+  EXPECT_EQ(folded(gemm("transA", "transA", {3, 40}, {3, 50})), 1u);
+  EXPECT_EQ(folded(einsum("ik,kj->ij", {300, 3}, {3, 300})), 1u);
+  EXPECT_EQ(folded(einsum("i,i->", {kLong}, {kLong})), 1u);
 }
 
 TEST(FoldConstants, LeavesANodeThatFails) {
