@@ -7,13 +7,14 @@ namespace octavo::passes {
 
 void fuse_bias_gelu(ir::Graph& graph, PassContext& context) {
   const Readers readers(graph);
+  TokenValues tokens(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
     if (!node.is("Gelu") || !makes_one(node)) continue;
     const bool tanh_form = node.attributes.string_or("approximate", "none") == "tanh";
     std::vector<ir::ValueId> inputs{node.input(0)};
     const auto sum = match_row_sum(graph, node.input(0));
-    if (sum && readers.only(node.input(0)) == id) {
+    if (sum && readers.only(node.input(0)) == id && as_wide_as_row(graph, tokens, *sum)) {
       inputs = {sum->value, graph.add_constant(node.name + ".bias", flat_row(*sum->row))};
     }
     const char* op = tanh_form ? "FastGelu" : inputs.size() == 2 ? "BiasGelu" : "Gelu";

@@ -4,6 +4,7 @@
 //
 // d * d may be Pow(d, 2) or Mul(d, d), d may be computed once or twice, sums and products may be in
 // either order. And RMSNormalization(d) * gamma, which onnxruntime makes of a norm without bias.
+#include "ops/op.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -91,6 +92,17 @@ const Tensor* absorb(const ir::Graph& graph, const Readers& readers, std::string
 
 Tensor flat(const Tensor& row) { return row.reshaped({row.shape().back()}); }
 
+Tensor ones(std::int64_t size, DType dtype) {
+  const std::vector<float> values(static_cast<std::size_t>(size), 1.0f);
+  Tensor floats = Tensor::vector<float>(values);
+  if (dtype == DType::kFloat32) return floats;
+  ir::Node cast;
+  cast.op = "Cast";
+  cast.attributes.set("to", static_cast<std::int64_t>(dtype));
+  const Tensor* input = &floats;
+  return ops::find_op("Cast", "")->reference({cast, {&input, 1}}).front();
+}
+
 /// LayerNormalization of x for RMSNormalization of x - mean(x), over the last axis.
 void center_rms_norm(ir::Graph& graph, ir::Node node, PassContext& context) {
   const ir::ValueId x = centered(graph, node.input(0), context);
@@ -140,8 +152,12 @@ void fuse_layer_norm(ir::Graph& graph, PassContext& context) {
         context.near_miss(where, "the size of the normalized axis is unknown");
         continue;
       }
-      const std::vector<float> ones(static_cast<std::size_t>(shape->back().factor), 1.0f);
-      scale = Tensor::vector<float>(ones);
+      const auto dtype = probe.dtype(spread->x);
+      if (!dtype || !dtype_is_float(*dtype)) {
+        context.near_miss(where, "the type of its input is unknown");
+        continue;
+      }
+      scale = ones(shape->back().factor, *dtype);
     }
     if (beta != nullptr && beta->elements() != scale->elements()) {
       context.near_miss(where, "scale and bias differ in size");

@@ -17,10 +17,11 @@ struct Skip {
 };
 
 /// Takes a bias into the norm where nobody else reads the sum with it.
-void absorb_bias(const ir::Graph& graph, const Readers& readers, Skip* skip) {
+void absorb_bias(const ir::Graph& graph, const Readers& readers, TokenValues& tokens, Skip* skip) {
   for (ir::ValueId* side : {&skip->input, &skip->skip}) {
     const auto sum = match_row_sum(graph, *side);
     if (!sum || readers.only(*side) == ir::kNoNode) continue;
+    if (!as_wide_as_row(graph, tokens, *sum)) continue;
     skip->bias = sum->row;
     *side = sum->value;
     std::swap(*side, skip->input);  // the product first, the residual second
@@ -44,7 +45,7 @@ std::optional<Skip> match(const ir::Graph& graph, const Readers& readers, TokenV
   out.input = node->input(0), out.skip = node->input(1);
   const auto a = tokens.width(out.input), b = tokens.width(out.skip);
   if (!a || !b || *a != *b) return std::nullopt;
-  if (!biased) absorb_bias(graph, readers, &out);
+  if (!biased) absorb_bias(graph, readers, tokens, &out);
   if (out.bias != nullptr && out.bias->shape().back() != *a) return std::nullopt;
   return out;
 }

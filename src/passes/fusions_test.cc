@@ -90,6 +90,30 @@ TEST(FuseBiasGelu, LeavesASumThatOthersRead) {
   EXPECT_EQ(fused(b.graph, "Gelu"), 1u);
 }
 
+// A column and a row: the sum is wider than the product.
+TEST(FuseBiasGelu, LeavesARowThatWidens) {
+  Builder b;
+  const auto column = linear(b, b.tokens(kWidth), 1, false);
+  b.output(b.op("Gelu", {b.op("Add", {column, b.weight({kWidth})})}));
+  EXPECT_EQ(apply(fuse_bias_gelu, b.graph).fired, 1u);
+  EXPECT_EQ(fused(b.graph, "BiasGelu"), 0u);
+  EXPECT_EQ(fused(b.graph, "Gelu"), 1u);
+}
+
+TEST(FuseSkipLayerNorm, LeavesARowThatWidens) {
+  Builder b;
+  const auto x = norm(b, b.tokens(kWidth));
+  const auto wide = b.op("Add", {linear(b, x, 1, false), b.weight({kWidth})});
+  b.output(norm(b, b.op("Add", {wide, x})));
+  apply(fuse_skip_layer_norm, b.graph);
+  for (const ir::NodeId id : b.graph.topological_order()) {
+    const ir::Node& node = b.graph.node(id);
+    if (node.op == "SkipLayerNormalization") {
+      EXPECT_EQ(node.input(4), ir::kNoValue);
+    }
+  }
+}
+
 TEST(FuseQuickGelu, TakesTheFactorInTheSigmoid) {
   Builder b;
   const auto x = b.tokens(kWidth);

@@ -182,6 +182,34 @@ TEST(FuseLayerNorm, FiresOnEveryForm) {
   }
 }
 
+// The operator's scale has the type of its input.
+TEST(FuseLayerNorm, MakesAScaleOfTheType) {
+  for (const DType type : {DType::kFloat16, DType::kFloat64}) {
+    Builder b;
+    const auto to = [&](ir::ValueId x, DType wanted) {
+      return b.op("Cast", {x}, with("to", static_cast<std::int64_t>(wanted)));
+    };
+    const auto epsilon = to(b.number(1e-4f), type);
+    const auto x = to(b.tokens(8), type);
+    const auto d = b.op("Sub", {x, mean(b, x, {})});
+    const auto variance = b.op("Add", {mean(b, b.op("Mul", {d, d}), {}), epsilon});
+    b.output(to(b.op("Div", {d, b.op("Sqrt", {variance})}), DType::kFloat32));
+    PassContext folding(b.graph);
+    fold_constants(b.graph, folding);
+    PassContext context(b.graph);
+    fuse_layer_norm(b.graph, context);
+    EXPECT_EQ(context.fired(), 1u);
+    for (const ir::NodeId id : b.graph.topological_order()) {
+      const ir::Node& node = b.graph.node(id);
+      if (!node.is("LayerNormalization")) continue;
+      const Tensor* scale = b.graph.constant(node.input(1));
+      ASSERT_NE(scale, nullptr);
+      EXPECT_EQ(scale->dtype(), type);
+      EXPECT_EQ(scale->to_float32().data<float>()[7], 1.0f);
+    }
+  }
+}
+
 TEST(FuseLayerNorm, LeavesOtherFunctions) {
   {
     Builder b;

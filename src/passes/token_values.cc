@@ -167,6 +167,15 @@ std::optional<RowSum> match_row_sum(const ir::Graph& graph, ir::ValueId sum) {
   return std::nullopt;
 }
 
+bool as_wide_as_row(const ir::Graph& graph, TokenValues& tokens, const RowSum& sum) {
+  const std::int64_t row = sum.row->shape().back();
+  if (const auto width = tokens.width(sum.value)) return *width == row;
+  const ir::Node* node = graph.producer(sum.value);
+  const Tensor* weight =
+      node != nullptr && node->is("MatMul") ? graph.constant(node->input(1)) : nullptr;
+  return weight != nullptr && weight->rank() == 2 && weight->dim(1) == row;
+}
+
 std::optional<Linear> match_linear(const ir::Graph& graph, ir::ValueId value) {
   Linear out;
   if (const auto sum = match_row_sum(graph, value)) {

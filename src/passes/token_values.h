@@ -38,6 +38,9 @@ struct RowSum {
 };
 std::optional<RowSum> match_row_sum(const ir::Graph& graph, ir::ValueId sum);
 
+/// True where the value is as wide as the row for certain: the sum is no wider than it.
+bool as_wide_as_row(const ir::Graph& graph, TokenValues& tokens, const RowSum& sum);
+
 /// x * weight [+ bias], with a constant matrix [in, out] and a row.
 struct Linear {
   ir::ValueId x = ir::kNoValue;
