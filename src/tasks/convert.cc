@@ -1,7 +1,6 @@
 #include "octavo/convert.h"
 
 #include "exporters/onnx.h"
-#include "octavo/error.h"
 #include "passes/expand_octavo.h"
 #include "passes/pass.h"
 #include "tasks/export_steps.h"
@@ -49,22 +48,11 @@ std::vector<ModelInput> describe(const std::vector<formats::OnnxValueInfo>& valu
   return out;
 }
 
-void check_opset(std::int64_t opset) {
-  if (opset >= exporters::kOldestExportOpset && opset <= exporters::kNewestExportOpset) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              {.message = "the opset is out of range",
-               .place = "--opset",
-               .expected = std::to_string(exporters::kOldestExportOpset) + " to " +
-                           std::to_string(exporters::kNewestExportOpset),
-               .found = std::to_string(opset),
-               .fix = "leave it out for 17, which every engine of today reads"});
-}
-
 }  // namespace
 
 ConvertResult convert_model(const std::string& model, const std::string& directory,
                             const ConvertOptions& options) {
-  check_opset(options.opset);
+  tasks::check_opset(options.opset);
   tasks::ExportJob job(model, tasks::write_options(directory, options));
   ir::Graph& graph = job.imported.graph;
   ConvertResult out;

@@ -2,6 +2,9 @@
 
 #include <filesystem>
 
+#include "exporters/onnx.h"
+#include "octavo/error.h"
+
 namespace octavo::tasks {
 namespace {
 
@@ -16,6 +19,17 @@ ModelFiles checked_source(const std::string& model, const WriteModelOptions& wri
 }
 
 }  // namespace
+
+void check_opset(std::int64_t opset) {
+  if (opset >= exporters::kOldestExportOpset && opset <= exporters::kNewestExportOpset) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = "the opset is out of range",
+               .place = "--opset",
+               .expected = std::to_string(exporters::kOldestExportOpset) + " to " +
+                           std::to_string(exporters::kNewestExportOpset),
+               .found = std::to_string(opset),
+               .fix = "leave it out for 17, which every engine of today reads"});
+}
 
 ExportJob::ExportJob(const std::string& model, WriteModelOptions options)
     : files(checked_source(model, options)),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -23,6 +24,9 @@ WriteModelOptions write_options(const std::string& directory, const Options& opt
           .external_data = options.external_data,
           .cancelled = options.cancelled};
 }
+
+/// Throws for an opset that nothing is written at. To be called before the work begins.
+void check_opset(std::int64_t opset);
 
 /// A model on its way from its source, which is mapped, to a directory.
 struct ExportJob {

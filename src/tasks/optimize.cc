@@ -38,6 +38,7 @@ std::vector<std::string> optimize_pass_names() {
 
 OptimizeResult optimize_model(const std::string& model, const std::string& directory,
                               const OptimizeOptions& options) {
+  tasks::check_opset(options.opset);
   tasks::ExportJob job(model, tasks::write_options(directory, options));
   ir::Graph& graph = job.imported.graph;
   passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = &job.store};

@@ -17,21 +17,50 @@
 namespace octavo {
 namespace {
 
-constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21;
+constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21, kAxisOpset = 13, kBFloat16Opset = 13;
+
+[[noreturn]] void refuse(std::string message, std::string place, std::string expected,
+                         std::string found, std::string fix) {
+  throw Error(ErrorCode::kInvalidArgument, {.message = std::move(message),
+                                            .place = std::move(place),
+                                            .expected = std::move(expected),
+                                            .found = std::move(found),
+                                            .fix = std::move(fix)});
+}
 
 std::int64_t opset_for(const QuantizeModelOptions& options) {
   const QuantizeOptions& s = options.scheme;
   const bool weights_alone = s.mode == QuantizeMode::kInt8 || s.mode == QuantizeMode::kInt4;
   const bool blocked = weights_alone && s.format == QuantizeFormat::kQdq;
   if (options.opset == 0) return blocked ? kBlockedOpset : kUsualOpset;
+  tasks::check_opset(options.opset);
+  const std::string found = std::to_string(options.opset);
   if (blocked && options.opset < kBlockedOpset) {
-    throw Error(ErrorCode::kInvalidArgument,
-                {.message = "DequantizeLinear has no blocks before opset 21",
-                 .expected = "--opset 21",
-                 .found = std::to_string(options.opset),
-                 .fix = "leave --opset out, or choose --format QOperator"});
+    refuse("DequantizeLinear has no blocks before opset 21", "--opset", "21", found,
+           "leave --opset out, or choose --format QOperator");
+  }
+  if (s.per_channel && s.format == QuantizeFormat::kQdq && options.opset < kAxisOpset) {
+    refuse("DequantizeLinear has one scale before opset 13", "--opset", "13 or more", found,
+           "leave --opset out, or choose --format QOperator");
+  }
+  if (s.mode == QuantizeMode::kBFloat16 && options.opset < kBFloat16Opset) {
+    refuse("operators have no bfloat16 before opset 13", "--opset", "13 or more", found,
+           "leave --opset out, or choose --mode float16");
   }
   return options.opset;
+}
+
+/// What would be found out only after texts were run through the model.
+void check_study_options(const QuantizeModelOptions& options) {
+  const auto is_share = [](double value) { return value >= 0 && value <= 1; };
+  if (options.max_loss && !is_share(*options.max_loss)) {
+    refuse("the loss budget makes no sense", "--max-loss", "0% to 100%",
+           std::to_string(*options.max_loss * 100) + "%", "half a per cent is --max-loss 0.5%");
+  }
+  if (options.smooth_alpha && !is_share(*options.smooth_alpha)) {
+    refuse("alpha of SmoothQuant is out of range", "--smooth-quant", "a number in 0 to 1",
+           std::to_string(*options.smooth_alpha), "begin with 0.5, or say search");
+  }
 }
 
 std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
@@ -121,6 +150,7 @@ tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::Import
 QuantizeResult quantize_model(const std::string& model, const std::string& directory,
                               const QuantizeModelOptions& options) {
   check_quantize_options(options.scheme);
+  check_study_options(options);
   QuantizeResult out;
   out.opset = opset_for(options);
   tasks::ExportJob job(model, tasks::write_options(directory, options));

@@ -1,7 +1,8 @@
-"""Arguments of the verbs that write models, refused before any work: names of files that would lie elsewhere."""
+"""Arguments of the verbs that write models, refused before any work: names of files that would lie elsewhere, opsets and
+shares out of range."""
 import os, unittest
 
-from support import embedder, main, octavo, path
+from support import dataset, embedder, main, octavo, path
 
 VERBS = ("convert", "optimize", "quantize")
 
@@ -22,6 +23,21 @@ class Refused(unittest.TestCase):
         out = path("folder")
         self.assertEqual(octavo("convert", embedder(), "-o", out, "--file-name", "onnx/model.onnx").returncode, 0)
         self.assertTrue(os.path.exists(os.path.join(out, "onnx", "model.onnx")))
+
+    def test_figures_out_of_range_come_before_the_model(self):
+        gate = ("--eval", dataset(), "--calibration", path("no-texts"))
+        qdq = ("--format", "QDQ", "--opset", "12", "--per-channel")
+        cases = [(verb, "--opset", "--opset", opset) for verb in VERBS for opset in ("10", "30")]
+        cases += [("quantize", "--opset", "--mode", mode, *qdq) for mode in ("dynamic", "static")]
+        cases += [("quantize", "--opset", "--mode", "bfloat16", "--opset", "12")]
+        cases += [("quantize", "--max-loss", "--mode", "static", "--max-loss", loss, *gate) for loss in ("nan%", "500%", "-1%", "inf%")]
+        cases += [("quantize", "--smooth-quant", "--mode", "static", "--calibration", path("no-texts"), f"--smooth-quant={alpha}")
+                  for alpha in ("5", "-0.1", "nan")]
+        for verb, words, *flags in cases:
+            with self.subTest(f"{verb} {flags}"):
+                done = octavo(verb, path("no-model"), "-o", path("never"), *flags)
+                self.assertEqual((done.returncode, done.out), (2, ""), done.err)
+                self.assertIn(words, done.err)
 
 
 if __name__ == "__main__":
