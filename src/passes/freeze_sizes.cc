@@ -9,8 +9,9 @@ namespace octavo::passes {
 namespace {
 
 constexpr std::size_t kLargest = 64;
+constexpr std::int64_t kLong = 1030;  // more than sequences are usually rounded up to
 
-/// The value at four sizes, where it is one and the same.
+/// The value at four sizes, and a long one if there is one, where it is one and the same.
 std::optional<Tensor> invariant(const Probe& probe, ir::ValueId value) {
   std::optional<Tensor> out;
   for (const auto& batch : {make_batch(5, {5, 3}), make_batch(7, {4, 7, 2}), make_batch(1, {1}),
@@ -18,6 +19,11 @@ std::optional<Tensor> invariant(const Probe& probe, ir::ValueId value) {
     const Tensor found = probe.evaluate_one(batch, value);
     if (found.elements() > kLargest || (out && !identical(*out, found))) return std::nullopt;
     out = found;
+  }
+  try {
+    const Tensor found = probe.evaluate_one(make_batch(kLong, {kLong}), value);
+    if (!identical(*out, found)) return std::nullopt;
+  } catch (const Error&) {  // beyond the positions that the graph has
   }
   return out;
 }
@@ -42,6 +48,16 @@ void freeze_sizes(ir::Graph& graph, PassContext& context) {
       }
     }
   }
+  if (found.empty()) return;
+  const Probe sure(graph, Probe::Sizes::kThree);
+  std::erase_if(found, [&](const auto& item) {
+    try {
+      return !invariant(sure, item.first);
+    } catch (const Error& error) {
+      context.near_miss("value '" + graph.value(item.first).name + "'", error.info().message);
+      return true;
+    }
+  });
   for (auto& [value, tensor] : found) {
     const ir::ValueId constant = graph.add_constant(graph.value(value).name, std::move(tensor));
     graph.replace_uses(value, constant);

@@ -395,6 +395,27 @@ TEST(SimplifyShapes, MakesComputedShapesConstant) {
   EXPECT_EQ(count(b.graph, "Shape"), 0u);
 }
 
+// Padding to whole blocks: five tokens and seven make one block, nine make two.
+TEST(SimplifyShapes, LeavesBlocksOfTheSequence) {
+  for (const std::int64_t block : {8, 128}) {
+    Builder b;
+    const auto x = b.tokens(kWidth);
+    const auto size = [&](std::int64_t axis) {
+      return b.op("Gather", {b.op("Shape", {x}), b.integers({axis})});
+    };
+    const auto length = b.integers({block});
+    const auto blocks = b.op("Div", {b.op("Add", {size(1), b.integers({block - 1})}), length});
+    const auto more = b.op("Sub", {b.op("Mul", {blocks, length}), size(1)});
+    const auto none = b.integers({0});
+    const auto pads =
+        b.op("Concat", {b.integers({0, 0, 0, 0}), more, none}, with("axis", std::int64_t{0}));
+    const auto shape = b.op("Concat", {size(0), blocks, length, b.integers({kWidth})},
+                            with("axis", std::int64_t{0}));
+    b.output(b.op("Reshape", {b.op("Pad", {x, pads}), shape}));
+    EXPECT_EQ(apply(simplify_shapes, b.graph).fired, 0u) << block;
+  }
+}
+
 TEST(SimplifyShapes, ExpandsByAConstant) {
   Builder b;
   const auto x = b.tokens(kWidth);

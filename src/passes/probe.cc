@@ -4,6 +4,7 @@
 #include <random>
 
 #include "octavo/error.h"
+#include "ops/reference.h"
 #include "passes/result_size.h"
 
 namespace octavo::passes {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kFirstBatch = 2, kFirstSequence = 5;
 constexpr std::int64_t kSecondBatch = 3, kSecondSequence = 7;
+constexpr std::int64_t kThirdBatch = 4;
+constexpr std::int64_t kThirdSequences[] = {131, 61, 29};  // the first that the graph can take
 
 /// No value of a run on a few hundred tokens is larger, unless the graph means harm.
 constexpr double kLargestResult = 1 << 28;
@@ -97,6 +100,39 @@ bool product_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
   return true;
 }
 
+/// The shape of sums, products and functions of rows, without their values.
+bool row_shape(const ops::OpCall& call, std::vector<Tensor>& outputs) {
+  static constexpr std::string_view kSame[] = {
+      "Gelu", "Erf", "Tanh",    "Sigmoid",           "Relu", "Sqrt", "Exp",
+      "Neg",  "Abs", "Softmax", "LayerNormalization"};
+  static constexpr std::string_view kBroadcast[] = {"Add", "Sub", "Mul", "Div", "Pow"};
+  const ir::Node& node = call.node;
+  const auto is_any = [&](const auto& list) {
+    return std::find(std::begin(list), std::end(list), node.op) != std::end(list);
+  };
+  if (!node.domain.empty() || node.outputs.size() != 1) return false;
+  Shape shape = call.input(0).shape();
+  if (is_any(kBroadcast)) {
+    shape = ops::broadcast_shapes(call, shape, call.input(1).shape());
+  } else if (node.is("MatMul")) {
+    Shape other = call.input(1).shape();
+    if (shape.size() < 2 || other.size() < 2) return false;
+    if (shape.back() != other[other.size() - 2]) call.fail("the factors of a product do not fit");
+    const std::int64_t rows = shape[shape.size() - 2], columns = other.back();
+    shape.resize(shape.size() - 2);
+    other.resize(other.size() - 2);
+    shape = ops::broadcast_shapes(call, shape, other);
+    shape.insert(shape.end(), {rows, columns});
+  } else if (!is_any(kSame)) {
+    return false;
+  }
+  refuse_large(call);
+  Tensor out(call.input(0).dtype(), std::move(shape));
+  std::fill_n(out.mutable_bytes(), out.byte_size(), std::byte{0});
+  outputs.push_back(std::move(out));
+  return true;
+}
+
 }  // namespace
 
 std::int64_t ProbeDim::at(std::int64_t batch, std::int64_t sequence) const {
@@ -137,7 +173,7 @@ Batch Probe::wide_batch(std::int64_t sequence, std::vector<std::int64_t> lengths
   return out;
 }
 
-Probe::Probe(const ir::Graph& graph)
+Probe::Probe(const ir::Graph& graph, Sizes sizes)
     : graph_(graph),
       dependence_(graph.value_count(), 0),
       lookup_(graph.node_count(), false),
@@ -147,8 +183,9 @@ Probe::Probe(const ir::Graph& graph)
   if (!usable()) return;
   try {
     find_dependences();
-    run(make_batch(kFirstSequence, {kFirstSequence, 3}), true);
-    run(make_batch(kSecondSequence, {4, kSecondSequence, 2}), false);
+    run(make_batch(kFirstSequence, {kFirstSequence, 3}), &Seen::first);
+    run(make_batch(kSecondSequence, {4, kSecondSequence, 2}), &Seen::second);
+    if (sizes == Sizes::kThree) run_long();
     solve_shapes();
   } catch (const Error& error) {
     reason_ = std::string("the graph cannot be run: ") + error.what();
@@ -231,11 +268,22 @@ void Probe::find_dependences() {
   }
 }
 
-void Probe::run(const Batch& batch, bool first) {
+void Probe::run_long() {
+  for (const std::int64_t sequence : kThirdSequences) {
+    try {
+      run(make_batch(sequence, {sequence, 1, sequence - 1, 9}), &Seen::third);
+      third_sequence_ = sequence;
+      return;
+    } catch (const Error&) {  // beyond the positions that the graph has
+    }
+  }
+}
+
+void Probe::run(const Batch& batch, Shape Seen::*shape) {
   ops::EvaluateOptions options;
   options.accelerate = [&](const ops::OpCall& call, std::vector<Tensor>& outputs) {
     if (!call.node.outputs.empty() && depends_on_data(call.node.outputs[0]) &&
-        product_shape(call, outputs)) {
+        (product_shape(call, outputs) || (shape == &Seen::third && row_shape(call, outputs)))) {
       return true;
     }
     refuse_large(call);
@@ -243,7 +291,7 @@ void Probe::run(const Batch& batch, bool first) {
   };
   options.observe = [&](ir::ValueId id, const Tensor& tensor) {
     Seen& seen = seen_[static_cast<std::size_t>(id)];
-    (first ? seen.first : seen.second) = tensor.shape();
+    seen.*shape = tensor.shape();
     seen.dtype = tensor.dtype();
     seen.made = true;
   };
@@ -264,10 +312,12 @@ void Probe::solve_shapes() {
       continue;
     }
     if (!seen.made || seen.first.size() != seen.second.size()) continue;
+    if (third_sequence_ != 0 && seen.first.size() != seen.third.size()) continue;
     ProbeShape shape;
     for (std::size_t d = 0; d < seen.first.size(); ++d) {
       const auto dim = solve(seen.first[d], seen.second[d]);
       if (!dim) break;
+      if (third_sequence_ != 0 && dim->at(kThirdBatch, third_sequence_) != seen.third[d]) break;
       shape.push_back(*dim);
     }
     if (shape.size() == seen.first.size()) shapes_[i] = std::move(shape);

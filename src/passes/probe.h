@@ -47,8 +47,12 @@ Batch make_batch(std::int64_t sequence, std::vector<std::int64_t> lengths, std::
 
 class Probe {
  public:
-  /// Runs the graph at two sizes. Where it cannot, usable() is false and reason() says why.
-  explicit Probe(const ir::Graph& graph);
+  enum class Sizes { kTwo, kThree };
+
+  /// Runs the graph at two sizes. Where it cannot, usable() is false and reason() says why. A third
+  /// one, longer, tells shapes from those that only look the same for a few tokens: for what stays
+  /// in a graph without another check.
+  explicit Probe(const ir::Graph& graph, Sizes sizes = Sizes::kTwo);
 
   bool usable() const { return reason_.empty(); }
   const std::string& reason() const { return reason_; }
@@ -83,7 +87,7 @@ class Probe {
  private:
   enum Dependence : std::uint8_t { kSizes = 1, kValues = 2, kIds = 4, kData = 8 };
   struct Seen {
-    Shape first, second;
+    Shape first, second, third;
     DType dtype = DType::kFloat32;
     bool made = false;
   };
@@ -91,7 +95,8 @@ class Probe {
   void find_inputs();
   void find_dependences();
   bool reads_ids(ir::ValueId indices) const;
-  void run(const Batch& batch, bool first);
+  void run(const Batch& batch, Shape Seen::*shape);
+  void run_long();
   void solve_shapes();
   ops::Feeds feeds(const Batch& batch) const;
   bool depends(ir::ValueId value, Dependence what) const;
@@ -100,7 +105,8 @@ class Probe {
   std::string reason_;
   ir::ValueId input_ids_ = ir::kNoValue, attention_mask_ = ir::kNoValue;
   ir::ValueId token_type_ids_ = ir::kNoValue, position_ids_ = ir::kNoValue;
-  std::int64_t vocabulary_ = 1000;  // rows of the table that input_ids look up
+  std::int64_t third_sequence_ = 0;  // 0: there was no such run
+  std::int64_t vocabulary_ = 1000;   // rows of the table that input_ids look up
   std::vector<std::uint8_t> dependence_;
   std::vector<bool> lookup_;  // by node: reads a table by ids
   std::vector<Seen> seen_;

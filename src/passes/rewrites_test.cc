@@ -342,6 +342,34 @@ TEST(FreezeSizes, LeavesWhatFollowsTheSequence) {
   EXPECT_EQ(apply(freeze_sizes, b.graph).fired, 0u);
 }
 
+// Positions padded to whole blocks, of which the longest texts alone need a second.
+TEST(FreezeSizes, LeavesBlocksOfTheSequence) {
+  for (const std::int64_t block : {8, 128, 512, 1024}) {
+    for (const bool of_data : {false, true}) {
+      if (of_data && block > 128) continue;  // what is looked up runs at shorter sequences
+      Builder b;
+      const auto x = b.tokens(8);
+      const auto sequence = b.op("Gather", {b.op("Shape", {of_data ? x : b.ids}), b.integers({1})});
+      const auto length = b.integers({block});
+      const auto rounded = b.op(
+          "Mul", {b.op("Div", {b.op("Add", {sequence, b.integers({block - 1})}), length}), length});
+      auto more = rounded;
+      if (of_data) {
+        const auto pads = b.op(
+            "Concat", {b.integers({0, 0, 0, 0}), b.op("Sub", {rounded, sequence}), b.integers({0})},
+            with("axis", std::int64_t{0}));
+        const auto padded = b.op("Tanh", {b.op("Pad", {x, pads})});
+        more = b.op("Gather", {b.op("Shape", {padded}), b.integers({1})});
+      }
+      const auto start = b.op("Sub", {more, length});
+      b.output(b.op("Slice", {x, start, b.integers({100000}), b.integers({1})}));
+      PassContext context(b.graph);
+      freeze_sizes(b.graph, context);
+      EXPECT_EQ(context.fired(), 0u) << block << (of_data ? " of data" : "");
+    }
+  }
+}
+
 TEST(LiftFirstToken, JoinsSliceAndSqueeze) {
   Builder b;
   const auto slice =

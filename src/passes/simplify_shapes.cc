@@ -50,14 +50,21 @@ std::optional<std::vector<std::int64_t>> expanding_shape(const ProbeShape& in,
 }  // namespace
 
 void simplify_shapes(ir::Graph& graph, PassContext& context) {
-  const Probe& probe = context.probe();
-  if (!probe.usable()) return;
+  if (!context.probe().usable()) return;
+  std::vector<ir::NodeId> computed;
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
     const bool reshape = node.is("Reshape");
     if ((!reshape && !node.is("Expand")) || !makes_one(node)) continue;
-    if (!probe.depends_on_sizes_only(node.input(1))) continue;
+    if (!context.probe().depends_on_sizes_only(node.input(1))) continue;
     if (reshape && node.attributes.int_or("allowzero", 0) != 0) continue;
+    computed.push_back(id);
+  }
+  if (computed.empty()) return;
+  const Probe probe(graph, Probe::Sizes::kThree);
+  for (const ir::NodeId id : computed) {
+    const ir::Node& node = graph.node(id);
+    const bool reshape = node.is("Reshape");
     const ProbeShape *in = probe.shape(node.input(0)), *out = probe.shape(node.outputs[0]);
     if (in == nullptr || out == nullptr) continue;
     const auto shape = reshape ? constant_shape(*in, *out) : expanding_shape(*in, *out);
