@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "eval/bench/cases.h"
 #include "eval/bench/charts.h"
 #include "octavo/error.h"
 
@@ -112,6 +113,16 @@ TEST(BenchmarkCharts, HaveASeriesAndALimitAPrecision) {
   EXPECT_LT(*throughput.points[7].low, 1e5);
   EXPECT_GT(*throughput.points[7].high, 1e5);
   EXPECT_DOUBLE_EQ(charts[2].series[0].points[0].y, 20);  // microseconds a token
+}
+
+TEST(BenchmarkCases, FitTheModelOrAreRefused) {
+  const std::vector<BenchmarkCase> cases = {{1, 16}, {2, 128}, {1, 129}};
+  EXPECT_EQ(eval::fitting_cases(cases, std::nullopt, false, "m"), cases);
+  EXPECT_EQ(eval::fitting_cases(cases, 129, false, "m"), cases);
+  EXPECT_EQ(eval::fitting_cases(cases, 128, true, "m"),
+            (std::vector<BenchmarkCase>{{1, 16}, {2, 128}}));
+  EXPECT_EQ(eval::fitting_cases(cases, 8, true, "m"), (std::vector<BenchmarkCase>{{1, 8}}));
+  EXPECT_THROW(eval::fitting_cases(cases, 128, false, "m"), Error);
 }
 
 TEST(BenchmarkCharts, AreLeftOutWithoutACurve) {
