@@ -173,7 +173,7 @@ class HalfConverter {
 
 std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptions& options) {
   std::vector<QuantizedNode> report;
-  std::map<ir::ValueId, ir::ValueId> widened;
+  std::map<ir::ValueId, ir::ValueId> narrowed, widened;
   Exclusions exclusions(options);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
@@ -190,10 +190,11 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
       }
       const bool table = node.is("Gather") && i == 0;
       const std::string name = graph.value(input).name;
+      auto& stored = narrowed[input];
+      if (stored == 0) stored = graph.add_constant(name, to_bfloat(*tensor));
       line.quantized = true;
       line.note = "bfloat16 weights";
       if (table) {  // widened after the lookup: the rows that are read, not the table
-        const ir::ValueId stored = graph.add_constant(name, to_bfloat(*tensor));
         graph.node(id).inputs[0] = stored;
         const ir::ValueId rows = node.outputs[0];
         const ir::ValueId wide =
@@ -204,10 +205,8 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
         continue;
       }
       auto& known = widened[input];
-      if (known == 0) {
-        const ir::ValueId stored = graph.add_constant(name, to_bfloat(*tensor));
+      if (known == 0)
         known = graph.emit("Cast", {stored}, cast_to(DType::kFloat32), "", name + "_widened");
-      }
       graph.node(id).inputs[i] = known;
     }
     report.push_back(std::move(line));

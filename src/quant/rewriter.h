@@ -48,6 +48,9 @@ class Rewriter {
   /// product_weight() as floats again: DequantizeLinear.
   ir::ValueId dequantized_weight(ir::ValueId weight);
 
+  /// What a weight was made into in another form: empty until who makes it says so.
+  std::vector<ir::ValueId>& made_of(ir::ValueId weight) { return made_[weight]; }
+
   void done(const ir::Node& node, std::string what) {
     report_.push_back({node.name, node.op, true, std::move(what)});
   }
@@ -61,6 +64,7 @@ class Rewriter {
   const QuantizeOptions& options_;
   std::map<std::pair<ir::ValueId, std::string>, QuantizedValue> weights_;
   std::map<ir::ValueId, ir::ValueId> dequantized_;
+  std::map<ir::ValueId, std::vector<ir::ValueId>> made_;
   std::vector<QuantizedNode> report_;
 };
 

@@ -16,8 +16,12 @@ constexpr IntegerScheme kRowScheme{QuantizedType::kInt8, true, false};
 ir::ValueId scale_column(Rewriter& r, ir::ValueId scale) {
   const Tensor& scales = *r.graph().constant(scale);
   if (scales.rank() == 2) return scale;
-  return r.graph().add_constant(r.name(scale) + "_column",
-                                scales.reshaped({static_cast<std::int64_t>(scales.elements()), 1}));
+  std::vector<ir::ValueId>& made = r.made_of(scale);
+  if (made.empty()) {
+    Tensor column = scales.reshaped({static_cast<std::int64_t>(scales.elements()), 1});
+    made = {r.graph().add_constant(r.name(scale) + "_column", std::move(column))};
+  }
+  return made.front();
 }
 
 /// Positions 0 .. tokens - 1 of ids [batch, tokens], as [1, tokens].

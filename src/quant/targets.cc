@@ -1,6 +1,7 @@
 #include "quant/targets.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "octavo/error.h"
@@ -44,7 +45,25 @@ void release_sources(const ir::Graph& graph, ir::ValueId id) {
   if (graph.constant(id) != nullptr) graph.constant(id)->release();
 }
 
+/// Which constant a moved one was made from, and how.
+std::string moves_of(const ir::Graph& graph, ir::ValueId id) {
+  std::string out;
+  const auto add = [&](const std::vector<std::int64_t>& numbers) {
+    for (const std::int64_t number : numbers) out += " " + std::to_string(number);
+  };
+  for (; graph.producer(id) != nullptr; id = graph.producer(id)->input(0)) {
+    const ir::Node& node = *graph.producer(id);
+    out += node.op;
+    if (const auto perm = node.attributes.ints("perm")) add(*perm);
+    add({node.attributes.int_or("to", 0), node.attributes.int_or("allowzero", 0)});
+    if (node.is("Reshape")) add(graph.constant(node.input(1))->to_int64s());
+    out += " of ";
+  }
+  return out + std::to_string(id);
+}
+
 void fold_weights(ir::Graph& graph, const TensorStore* store) {
+  std::map<std::string, ir::ValueId> known;
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("MatMul") && !node.is("Gemm") && !node.is("Gather")) continue;
@@ -52,10 +71,13 @@ void fold_weights(ir::Graph& graph, const TensorStore* store) {
     const ir::ValueId weight = node.input(slot);
     if (!is_moved_constant(graph, weight)) continue;
     const ir::ValueId wanted[] = {weight};
-    Tensor moved = kept(ops::evaluate(graph, {}, wanted)[0].own(), store);
-    release_sources(graph, weight);
-    const ir::ValueId folded = graph.add_constant(graph.value(weight).name, std::move(moved));
-    graph.replace_uses(weight, folded);
+    const auto [at, fresh] = known.try_emplace(moves_of(graph, weight), ir::kNoValue);
+    if (fresh) {
+      Tensor moved = kept(ops::evaluate(graph, {}, wanted)[0].own(), store);
+      release_sources(graph, weight);
+      at->second = graph.add_constant(graph.value(weight).name, std::move(moved));
+    }
+    graph.replace_uses(weight, at->second);
   }
   graph.remove_dead();
 }
@@ -80,6 +102,7 @@ Tensor transposed(const Tensor& matrix) {
 
 /// Gemm without scaling, of rows as they lie, as MatMul and Add.
 void open_gemm(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store) {
+  std::map<ir::ValueId, ir::ValueId> turned;
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!node.is("Gemm") || !is_weight(graph, node.input(1), 2) ||
@@ -89,9 +112,13 @@ void open_gemm(ir::Graph& graph, const QuantizeOptions& options, const TensorSto
     }
     ir::ValueId weight = node.input(1);
     if (node.attributes.int_or("transB", 0) != 0) {
-      Tensor moved = kept(transposed(*graph.constant(weight)), store);
-      graph.constant(weight)->release();
-      weight = graph.add_constant(graph.value(weight).name, std::move(moved));
+      const auto [at, fresh] = turned.try_emplace(weight, ir::kNoValue);
+      if (fresh) {
+        Tensor moved = kept(transposed(*graph.constant(weight)), store);
+        graph.constant(weight)->release();
+        at->second = graph.add_constant(graph.value(weight).name, std::move(moved));
+      }
+      weight = at->second;
     }
     const bool bias = node.input(2) != ir::kNoValue;
     const ir::ValueId product =

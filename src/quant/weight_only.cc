@@ -140,6 +140,8 @@ BlockedRows make_blocked_rows(const Tensor& matrix, int bits, std::size_t block,
 }
 
 ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
+  std::vector<ir::ValueId>& made = r.made_of(weight);
+  if (!made.empty()) return made.front();
   const QuantizeOptions& options = r.options();
   const int bits = options.mode == QuantizeMode::kInt4 ? 4 : 8;
   const Tensor matrix = *r.graph().constant(weight);
@@ -151,11 +153,28 @@ ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
   attributes.set("axis", std::int64_t{0});
   attributes.set("block_size", static_cast<std::int64_t>(options.block_size));
   if (bits == 4) attributes.set(ops::kFourBits, std::int64_t{1});
-  return r.emit("DequantizeLinear",
-                {r.graph().add_constant(name, std::move(rows.values)),
-                 r.graph().add_constant(base + "_DQ_scales", std::move(rows.scales)),
-                 r.graph().add_constant(base + "_DQ_zero_points", std::move(rows.zeros))},
-                name, name + "_output", std::move(attributes));
+  made = {r.emit("DequantizeLinear",
+                 {r.graph().add_constant(name, std::move(rows.values)),
+                  r.graph().add_constant(base + "_DQ_scales", std::move(rows.scales)),
+                  r.graph().add_constant(base + "_DQ_zero_points", std::move(rows.zeros))},
+                 name, name + "_output", std::move(attributes))};
+  return made.front();
+}
+
+/// Values, scales and (not where symmetric) zero points for MatMulNBits.
+const std::vector<ir::ValueId>& packed_blocks(Rewriter& r, ir::ValueId weight, int bits) {
+  std::vector<ir::ValueId>& made = r.made_of(weight);
+  if (!made.empty()) return made;
+  const bool symmetric = r.options().weight_symmetric.value_or(true);
+  const Tensor matrix = *r.graph().constant(weight);
+  Blocks blocks = make_blocks(matrix, bits, r.options().block_size, symmetric);
+  matrix.release();
+  const std::string base = r.name(weight);
+  made = {r.graph().add_constant(base + "_Q" + std::to_string(bits), std::move(blocks.values)),
+          r.graph().add_constant(base + "_scales", std::move(blocks.scales))};
+  if (!symmetric)
+    made.push_back(r.graph().add_constant(base + "_zero_points", std::move(blocks.zeros)));
+  return made;
 }
 
 }  // namespace
@@ -169,20 +188,12 @@ void weight_only_product(Rewriter& r, const ir::Node& node) {
     return r.done(node, "DequantizeLinear with blocks, MatMul");
   }
   const int bits = options.mode == QuantizeMode::kInt4 ? 4 : 8;
-  const Tensor matrix = *r.graph().constant(weight);
-  const bool symmetric = options.weight_symmetric.value_or(true);
-  Blocks blocks = make_blocks(matrix, bits, options.block_size, symmetric);
-  matrix.release();
-  const std::string base = r.name(weight);
-  std::vector<ir::ValueId> inputs{
-      node.input(0),
-      r.graph().add_constant(base + "_Q" + std::to_string(bits), std::move(blocks.values)),
-      r.graph().add_constant(base + "_scales", std::move(blocks.scales))};
-  if (!symmetric)
-    inputs.push_back(r.graph().add_constant(base + "_zero_points", std::move(blocks.zeros)));
+  const Shape shape = r.graph().constant(weight)->shape();
+  std::vector<ir::ValueId> inputs = packed_blocks(r, weight, bits);
+  inputs.insert(inputs.begin(), node.input(0));
   ir::Attributes attributes;
-  attributes.set("K", matrix.dim(0));
-  attributes.set("N", matrix.dim(1));
+  attributes.set("K", shape[0]);
+  attributes.set("N", shape[1]);
   attributes.set("bits", std::int64_t{bits});
   attributes.set("block_size", static_cast<std::int64_t>(options.block_size));
   if (options.accuracy_level != 0)
