@@ -14,6 +14,14 @@ struct Extent {
   float min = 0, max = 0;  // zero is in every range
 };
 
+[[noreturn]] void refuse_weights(const std::string& name) {
+  throw Error(ErrorCode::kUnsupported, {.message = "weights are not finite",
+                                        .place = "tensor '" + name + "'",
+                                        .expected = "finite numbers",
+                                        .found = "infinity or NaN",
+                                        .fix = "export the model again"});
+}
+
 /// Axis 0: runs of `inner` elements; axis 1 of a matrix: columns; no axis: one run.
 std::vector<Extent> extents(std::span<const float> x, std::size_t rows, std::size_t columns,
                             bool by_column, const std::string& name) {
@@ -28,13 +36,7 @@ std::vector<Extent> extents(std::span<const float> x, std::size_t rows, std::siz
       extent.max = std::max(extent.max, value);
     }
   }
-  if (!finite) {
-    throw Error(ErrorCode::kUnsupported, {.message = "weights are not finite",
-                                          .place = "tensor '" + name + "'",
-                                          .expected = "finite numbers",
-                                          .found = "infinity or NaN",
-                                          .fix = "export the model again"});
-  }
+  if (!finite) refuse_weights(name);
   return out;
 }
 
@@ -73,6 +75,11 @@ Scale choose_scale(float min, float max, const IntegerScheme& scheme) {
   if (scale < double{std::numeric_limits<float>::min()}) return {};
   const double zero = scheme.symmetric ? (low + high) / 2 : low - double{min} / scale;
   return {static_cast<float>(scale), static_cast<int>(std::nearbyint(zero))};
+}
+
+void require_finite(const Tensor& floats, const std::string& name) {
+  if (!std::ranges::all_of(floats.data<float>(), [](float x) { return std::isfinite(x); }))
+    refuse_weights(name);
 }
 
 QuantizedTensor quantize_tensor(const Tensor& floats, const IntegerScheme& scheme,

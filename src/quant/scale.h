@@ -42,6 +42,9 @@ struct QuantizedTensor {
   Tensor zero;    // as values
 };
 
+/// Error(kUnsupported), with `name`, for weights that are not finite.
+void require_finite(const Tensor& floats, const std::string& name);
+
 /// Quantises float32, with one scale or with one an index of `axis` (0 or 1 of a matrix).
 /// Error(kUnsupported), with `name`, for values that are not finite.
 QuantizedTensor quantize_tensor(const Tensor& floats, const IntegerScheme& scheme,

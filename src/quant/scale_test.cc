@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "octavo/error.h"
+#include "ops/evaluate.h"
+#include "quant/quantize.h"
 #include "quant/weight_only.h"
 
 namespace octavo::quant {
@@ -69,6 +71,62 @@ TEST(Scale, RefusesWhatIsNotFinite) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
     EXPECT_NE(std::string(error.what()).find("encoder.weight"), std::string::npos);
+  }
+}
+
+/// A graph of one product with these weights [32, 1], in a weight-only mode.
+ir::Graph product(const std::vector<float>& weights) {
+  ir::Graph graph;
+  const auto x = graph.add_input("x", DType::kFloat32, {{-1, "rows"}, {32}});
+  const auto w = graph.add_constant("encoder.weight", Tensor::from<float>({32, 1}, weights));
+  graph.add_output(graph.emit("MatMul", {x, w}, {}, "", "product"), "y");
+  return graph;
+}
+
+TEST(Blocks, RefuseWhatIsNotFinite) {
+  for (const auto mode : {QuantizeMode::kInt8, QuantizeMode::kInt4}) {
+    for (const auto format : {QuantizeFormat::kQOperator, QuantizeFormat::kQdq}) {
+      for (const float bad :
+           {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+        std::vector<float> weights(32, 1.0f);
+        weights[7] = bad;
+        ir::Graph graph = product(weights);
+        QuantizeOptions options;
+        options.mode = mode;
+        options.format = format;
+        try {
+          quantize(graph, options);
+          ADD_FAILURE() << "no error";
+        } catch (const Error& error) {
+          EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+          EXPECT_NE(std::string(error.what()).find("encoder.weight"), std::string::npos);
+        }
+      }
+    }
+  }
+}
+
+// Their scales have no finite reciprocal: they are zero, and so is what a zero stands for.
+TEST(Blocks, OfTheSmallestNumbersAreZero) {
+  std::vector<float> weights(32, 0.0f);
+  weights[3] = 1e-39f;
+  weights[9] = -4e-39f;
+  for (const auto mode : {QuantizeMode::kInt8, QuantizeMode::kInt4}) {
+    for (const auto format : {QuantizeFormat::kQOperator, QuantizeFormat::kQdq}) {
+      for (const bool symmetric : {true, false}) {
+        ir::Graph graph = product(weights);
+        QuantizeOptions options;
+        options.mode = mode;
+        options.format = format;
+        options.weight_symmetric = symmetric;
+        quantize(graph, options);
+        std::vector<float> ones(32, 1.0f);
+        const ops::Feeds feeds{{graph.inputs()[0], Tensor::from<float>({1, 32}, ones)}};
+        const ir::ValueId wanted[] = {graph.outputs()[0].value};
+        const float y = ops::evaluate(graph, feeds, wanted)[0].data<float>()[0];
+        EXPECT_NEAR(y, 0.0f, 1e-38f) << quantize_mode_name(mode) << quantize_format_name(format);
+      }
+    }
   }
 }
 

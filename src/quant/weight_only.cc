@@ -31,6 +31,12 @@ Block choose_block(std::span<const float> x, int bits, bool symmetric) {
   return {scale, static_cast<int>(zero)};
 }
 
+/// Zero where it would not be finite: such a block is all zeros.
+float inverse_of(float scale) {
+  const float out = 1 / scale;
+  return std::isfinite(out) ? out : 0;
+}
+
 }  // namespace
 
 Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symmetric) {
@@ -68,7 +74,7 @@ Blocks make_blocks(const Tensor& matrix, int bits, std::size_t block, bool symme
       const Block chosen = choose_block(std::span(part).first(count), bits, symmetric);
       out.scales.mutable_data<float>()[c * blocks + b] = chosen.scale;
       if (!symmetric) put(zeros.subspan(c * zero_bytes, zero_bytes), b, chosen.zero);
-      const float inverse = chosen.scale == 0 ? 0 : 1 / chosen.scale;
+      const float inverse = inverse_of(chosen.scale);
       const auto to = values.subspan((c * blocks + b) * blob, blob);
       for (std::size_t i = 0; i < count; ++i) {
         const float code = std::round(part[i] * inverse + static_cast<float>(chosen.zero));
@@ -115,7 +121,7 @@ BlockedRows make_blocked_rows(const Tensor& matrix, int bits, std::size_t block,
       if (bits == 4) {
         const Block chosen = choose_block(found, bits, symmetric);
         const int shift = symmetric ? chosen.zero : 0;  // int4 is around zero
-        const float inverse = chosen.scale == 0 ? 0 : 1 / chosen.scale;
+        const float inverse = inverse_of(chosen.scale);
         scales[at] = chosen.scale;
         zeros[at] = static_cast<std::byte>(chosen.zero - shift);
         for (std::size_t k = 0; k < count; ++k) {
@@ -145,6 +151,7 @@ ir::ValueId blocked_dequantize(Rewriter& r, ir::ValueId weight) {
   const QuantizeOptions& options = r.options();
   const int bits = options.mode == QuantizeMode::kInt4 ? 4 : 8;
   const Tensor matrix = *r.graph().constant(weight);
+  require_finite(matrix, r.name(weight));
   BlockedRows rows =
       make_blocked_rows(matrix, bits, options.block_size, options.weight_symmetric.value_or(true));
   matrix.release();
@@ -167,6 +174,7 @@ const std::vector<ir::ValueId>& packed_blocks(Rewriter& r, ir::ValueId weight, i
   if (!made.empty()) return made;
   const bool symmetric = r.options().weight_symmetric.value_or(true);
   const Tensor matrix = *r.graph().constant(weight);
+  require_finite(matrix, r.name(weight));
   Blocks blocks = make_blocks(matrix, bits, r.options().block_size, symmetric);
   matrix.release();
   const std::string base = r.name(weight);
