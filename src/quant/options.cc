@@ -57,6 +57,46 @@ constexpr std::array<std::pair<std::string_view, SensitivityMetric>, 3> kMetrics
       {.message = std::move(message), .expected = std::move(expected), .fix = std::move(fix)});
 }
 
+/// An option beside a mode that does not read it. What is the default cannot be told from what was
+/// not said.
+void refuse_silent_options(const QuantizeOptions& o) {
+  struct Option {
+    const char* flag;
+    bool said, read;
+    const char *readers, *fix;
+  };
+  constexpr const char *kIntegers = "mode dynamic or static", *kBlocks = "mode int8 or int4",
+                       *kOther = "leave it out, or choose another mode";
+  const QuantizeOptions usual;
+  const bool integers = o.mode == Mode::kDynamic || o.mode == Mode::kStatic;
+  const bool blocks = o.mode == Mode::kInt8 || o.mode == Mode::kInt4;
+  const bool half = o.mode == Mode::kFloat16, floats = half || o.mode == Mode::kBFloat16;
+  const Option options[] = {
+      {"--per-channel", o.per_channel, integers, kIntegers,
+       o.mode == Mode::kOctavo ? "leave it out: weights have a scale a channel anyway" : kOther},
+      {"--reduce-range", o.reduce_range, integers, kIntegers, kOther},
+      {"--weight-type", o.weight_type != usual.weight_type, integers, kIntegers,
+       blocks ? "choose --asymmetric for blocks with a zero point" : kOther},
+      {"--asymmetric", !o.weight_symmetric.value_or(true), integers || blocks,
+       "mode dynamic, static, int8 or int4", kOther},
+      {"--activation-type", o.activation_type != usual.activation_type, integers, kIntegers,
+       kOther},
+      {"--activation-symmetric", o.activation_symmetric, integers, kIntegers, kOther},
+      {"--tables", o.tables != usual.tables, !floats, "a mode with integers", kOther},
+      {"--format", o.format != usual.format, !floats, "a mode with integers", kOther},
+      {"--block-size", o.block_size != usual.block_size, blocks, kBlocks, kOther},
+      {"--accuracy-level", o.accuracy_level != usual.accuracy_level, blocks, kBlocks, kOther},
+      {"--keep-float", o.blocked_ops.has_value(), half, "mode float16", kOther},
+      {"--no-keep-io-types", !o.keep_io_types, half, "mode float16", kOther},
+  };
+  for (const Option& option : options) {
+    if (!option.said || option.read) continue;
+    conflict(std::string(option.flag) + " says nothing in mode " +
+                 std::string(quantize_mode_name(o.mode)),
+             option.readers, option.fix);
+  }
+}
+
 }  // namespace
 
 QuantizeMode parse_quantize_mode(std::string_view name) { return parse(kModes, name, "mode"); }
@@ -107,19 +147,12 @@ void check_quantize_options(const QuantizeOptions& o) {
   const bool integer_activations =
       o.mode == QuantizeMode::kDynamic || o.mode == QuantizeMode::kStatic;
   const bool weight_only = o.mode == QuantizeMode::kInt8 || o.mode == QuantizeMode::kInt4;
-  const std::string mode = "mode " + std::string(quantize_mode_name(o.mode));
+  refuse_silent_options(o);
   if (integer_activations && o.activation_type == QuantizedType::kInt8 &&
       o.weight_type == QuantizedType::kUInt8) {
     conflict("no kernel multiplies signed activations by unsigned weights",
              "QInt8 weights with QInt8 activations",
              "choose --weight-type QInt8 or --activation-type QUInt8");
-  }
-  if (!integer_activations && (o.per_channel || o.reduce_range)) {
-    conflict(std::string(o.per_channel ? "--per-channel" : "--reduce-range") + " says nothing in " +
-                 mode,
-             "mode dynamic or static",
-             o.mode == QuantizeMode::kOctavo ? "leave it out: weights have a scale a channel anyway"
-                                             : "leave it out, or choose another mode");
   }
   if (o.mode == QuantizeMode::kDynamic && o.activation_symmetric &&
       o.activation_type == QuantizedType::kUInt8) {
@@ -139,9 +172,6 @@ void check_quantize_options(const QuantizeOptions& o) {
     if (o.accuracy_level < 0 || o.accuracy_level > 4)
       conflict("the accuracy level is out of range", "0 (unset) to 4 (int8)",
                "leave --accuracy-level out");
-    if (o.weight_type == QuantizedType::kUInt8)
-      conflict("--weight-type says nothing in " + mode, "mode dynamic or static",
-               "choose --asymmetric for blocks with a zero point");
   }
 }
 

@@ -61,6 +61,17 @@ void check_study_options(const QuantizeModelOptions& options) {
     refuse("alpha of SmoothQuant is out of range", "--smooth-quant", "a number in 0 to 1",
            std::to_string(*options.smooth_alpha), "begin with 0.5, or say search");
   }
+  if (options.calibration.percentile && options.calibration.method != "percentile") {
+    refuse("--percentile says nothing to another method of calibration", "--percentile",
+           "--calibration-method percentile", options.calibration.method,
+           "leave --percentile out, or choose that method");
+  }
+  const QuantizeMode mode = options.scheme.mode;
+  const bool floats = mode == QuantizeMode::kFloat16 || mode == QuantizeMode::kBFloat16;
+  if (floats && (options.smooth_alpha || options.smooth_search)) {
+    refuse("--smooth-quant says nothing in this mode", "--smooth-quant", "a mode with integers",
+           std::string(quantize_mode_name(mode)), "leave it out, or choose another mode");
+  }
 }
 
 std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
@@ -85,17 +96,24 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
   if (half) {
     out.erase("tables");
     out["keep_io_types"] = truth(s.keep_io_types);
+    if (s.blocked_ops) out["keep_float"] = tasks::joined(*s.blocked_ops);
   } else {
     out["format"] = quantize_format_name(s.format);
   }
   if (s.mode == QuantizeMode::kInt8 || s.mode == QuantizeMode::kInt4) {
     out["block_size"] = std::to_string(s.block_size);
     out["weight_symmetric"] = truth(s.weight_symmetric.value_or(true));
+    if (s.accuracy_level != 0) out["accuracy_level"] = std::to_string(s.accuracy_level);
   }
   if (s.mode == QuantizeMode::kOctavo) out["precision"] = "int8";
   if (s.mode == QuantizeMode::kStatic) {
     out["calibration"] = options.calibration.method;
     out["calibration_samples"] = std::to_string(result.calibration_samples);
+    out["calibration_most_samples"] = std::to_string(options.calibration.samples);
+    out["calibration_max_length"] = std::to_string(options.calibration.max_length);
+    if (options.calibration.percentile)
+      out["percentile"] = std::to_string(*options.calibration.percentile);
+    out["quantize_outputs"] = truth(s.quantize_outputs || s.format == QuantizeFormat::kQOperator);
   }
   if (result.smooth_alpha) out["smooth_alpha"] = std::to_string(*result.smooth_alpha);
   if (options.max_loss) {

@@ -1,7 +1,7 @@
 """Flags of octavo quantize that contradict each other or say nothing, refused before anything is written."""
-import os, unittest
+import json, os, unittest
 
-from support import embedder, main, octavo, path
+from support import embedder, main, octavo, path, write_texts
 
 
 class Flags(unittest.TestCase):
@@ -18,6 +18,45 @@ class Flags(unittest.TestCase):
         for mode in ("dynamic", "static"):
             done = octavo("quantize", embedder(), "-o", path(mode), "--mode", mode, "--preset", "avx2")
             self.assertNotIn("--preset", done.err)
+
+    def test_what_says_nothing_in_a_mode_is_refused(self):
+        rows = (["--weight-type", "QUInt8"], ["--asymmetric"], ["--activation-type", "QInt8"], ["--activation-symmetric"])
+        for flags in rows:
+            for mode in ("octavo", "float16", "bfloat16"):
+                self.refused("--mode", mode, *flags, words=flags[0])
+        for mode in ("int8", "int4"):
+            for flags in rows[2:]:
+                self.refused("--mode", mode, *flags, words=flags[0])
+        for mode in ("octavo", "dynamic", "bfloat16", "int4"):
+            for flags in (["--keep-float", "Softmax"], ["--no-keep-io-types"]):
+                self.refused("--mode", mode, *flags, words=flags[0])
+        for mode in ("octavo", "dynamic", "float16"):
+            for flags in (["--block-size", "64"], ["--accuracy-level", "4"]):
+                self.refused("--mode", mode, *flags, words=flags[0])
+        texts = write_texts(path("texts.txt"), 20)
+        for mode in ("float16", "bfloat16"):
+            for flags in (["--tables", "tensor"], ["--format", "QDQ"], ["--smooth-quant", "0.5", "--calibration", texts]):
+                self.refused("--mode", mode, *flags, words=flags[0])
+        self.refused("--mode", "static", "--calibration", texts, "--percentile", "99", words="--percentile")
+        self.refused("--percentile", "99", words="--percentile")
+
+    def test_the_record_tells_recipes_apart(self):
+        calibrated = ["--mode", "static", "--format", "QDQ", "--calibration", write_texts(path("texts.txt"), 20)]
+        by_share = [*calibrated, "--calibration-method", "percentile"]
+        for one, other in ((calibrated, [*calibrated, "--quantize-outputs"]),
+                           (by_share, [*by_share, "--percentile", "99"]),
+                           (calibrated, [*calibrated, "--max-length", "5"]),
+                           (calibrated, [*calibrated, "--samples", "19"]),
+                           (["--mode", "int4"], ["--mode", "int4", "--accuracy-level", "4"]),
+                           (["--mode", "float16"], ["--mode", "float16", "--keep-float", "Softmax"])):
+            with self.subTest(" ".join(other)):
+                recipes = []
+                for flags in (one, other):
+                    done = octavo("quantize", embedder(), "-o", path("recorded"), "--force", *flags)
+                    self.assertEqual(done.returncode, 0, done.err)
+                    with open(os.path.join(path("recorded"), "octavo.json")) as file:
+                        recipes.append(json.load(file)["recipe"])
+                self.assertNotEqual(*recipes)
 
 
 if __name__ == "__main__":
