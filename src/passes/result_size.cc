@@ -138,13 +138,21 @@ double result_bytes(const ir::Node& node, std::span<const Tensor* const> inputs)
     for (const std::int64_t dim : inputs[0]->shape()) out *= static_cast<double>(dim) + extra;
     return out;
   }
-  if (node.is("Gather") && given(0) != nullptr && given(1) != nullptr && given(0)->rank() > 0) {
-    const auto axis = node.attributes.int_or("axis", 0);
+  if (node.is("MatMulBnb4", "com.microsoft")) {
+    const double inner = std::max<double>(1, static_cast<double>(node.attributes.int_or("K", 1)));
+    return kElement * first / inner * static_cast<double>(node.attributes.int_or("N", 0));
+  }
+  const bool blocks = node.is("GatherBlockQuantized", "com.microsoft");
+  if ((node.is("Gather") || blocks) && given(0) != nullptr && given(1) != nullptr &&
+      given(0)->rank() > 0) {
+    const auto axis = node.attributes.int_or(blocks ? "gather_axis" : "axis", 0);
+    constexpr double kMostInAByte = 4;
     const auto rank = static_cast<std::int64_t>(given(0)->rank());
     const std::int64_t at = axis < 0 ? axis + rank : axis;
     if (at < 0 || at >= rank) return 0;
     const double dim = static_cast<double>(given(0)->dim(static_cast<std::size_t>(at)));
-    return kElement * first / std::max(dim, 1.0) * static_cast<double>(given(1)->elements());
+    return kElement * (blocks ? kMostInAByte : 1) * first / std::max(dim, 1.0) *
+           static_cast<double>(given(1)->elements());
   }
   if (node.is("Concat")) {
     double sum = 0;

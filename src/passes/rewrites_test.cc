@@ -100,6 +100,48 @@ TEST(FoldConstants, RefusesProductsThatAreLargerThanTheirFactors) {
   EXPECT_EQ(folded(einsum("i,i->", {kLong}, {kLong})), 1u);
 }
 
+TEST(FoldConstants, RefusesLookupsThatAreLargerThanTheirTables) {
+  constexpr std::int64_t kLong = 20000;
+  const auto near_misses = [](Builder& b, const char* op, std::vector<ir::ValueId> inputs,
+                              ir::Attributes attributes = {}) {
+    b.output(b.graph.emit(op, std::move(inputs), std::move(attributes), "com.microsoft"));
+    PassContext context(b.graph);
+    fold_constants(b.graph, context);
+    EXPECT_EQ(context.fired(), 0u) << op;
+    return context.take_notes();
+  };
+  const auto expect_too_large = [](const std::vector<std::string>& notes) {
+    ASSERT_EQ(notes.size(), 1u);
+    EXPECT_NE(notes[0].find("too large"), std::string::npos) << notes[0];
+  };
+  Builder rows;
+  const ir::ValueId ids =
+      rows.graph.add_constant("ids", Tensor::from<std::int32_t>({kLong, 1}, std::vector(kLong, 0)));
+  const auto row = [&] { return rows.weight({1, kLong}); };
+  expect_too_large(near_misses(
+      rows, "EmbedLayerNormalization",
+      {ids, ir::kNoValue, row(), row(), ir::kNoValue, rows.weight({kLong}), rows.weight({kLong})}));
+  Builder blocks;
+  const std::vector<std::uint8_t> codes(kLong / 2, 1);
+  const std::vector<std::int64_t> zeros(kLong, 0);
+  const ir::ValueId table =
+      blocks.graph.add_constant("codes", Tensor::from<std::uint8_t>({1, kLong / 2}, codes));
+  expect_too_large(
+      near_misses(blocks, "GatherBlockQuantized",
+                  {table, blocks.integers(zeros), blocks.weight({1, (kLong + 127) / 128})},
+                  with("quantize_axis", std::int64_t{1})));
+  Builder product;
+  ir::Attributes attributes = with("K", std::int64_t{1});
+  attributes.set("N", kLong);
+  attributes.set("block_size", std::int64_t{16});
+  attributes.set("quant_type", std::int64_t{1});
+  const ir::ValueId weight =
+      product.graph.add_constant("codes", Tensor::from<std::uint8_t>({kLong / 2, 1}, codes));
+  expect_too_large(near_misses(product, "MatMulBnb4",
+                               {product.weight({kLong, 1}), weight, product.weight({kLong / 16})},
+                               std::move(attributes)));
+}
+
 TEST(FoldConstants, LeavesANodeThatFails) {
   Builder b;
   b.output(b.op("Add", {b.weight({2, 3}), b.weight({4, 5})}));
