@@ -72,7 +72,7 @@ Found lifted(const std::vector<Make>& parts) {
 }
 
 TEST(LiftPooling, NamesTheMeanOfKeptTokens) {
-  for (const Make& mean : {mean_by_expanded_mask, mean_by_product, mean_by_where})
+  for (const auto mean : {mean_by_expanded_mask, mean_by_product, mean_by_where})
     EXPECT_EQ(lifted({mean}), (Found{1, 1, 0, 0}));
 }
 
@@ -90,7 +90,7 @@ ValueId by_squares(Builder& b, ValueId x) {
 ValueId by_lp_normalization(Builder& b, ValueId x) { return b.op("LpNormalization", {x}); }
 
 TEST(LiftPooling, NamesDivisionByTheLength) {
-  for (const Make& norm : {by_reduce_l2, by_squares, by_lp_normalization}) {
+  for (const auto norm : {by_reduce_l2, by_squares, by_lp_normalization}) {
     EXPECT_EQ(lifted({mean_by_expanded_mask, norm}), (Found{2, 1, 0, 1}));
   }
 }

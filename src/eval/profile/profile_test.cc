@@ -120,7 +120,9 @@ TEST(ProfileTable, AddsUpToTheRunWithTheWaiting) {
       EXPECT_DOUBLE_EQ(table.total.seconds, 0.010);
       EXPECT_EQ(table.total.calls, 5u);
       EXPECT_DOUBLE_EQ(table.total.multiply_adds, 9e9);
-      if (top == 1 || top == 2) EXPECT_EQ(table.rows.size(), top);
+      if (top == 1 || top == 2) {
+        EXPECT_EQ(table.rows.size(), top);
+      }
     }
   }
 }
@@ -185,7 +187,8 @@ TEST(RunProfile, SaysThatAModelHasNoPlan) {
   model.ir_version = 8;
   model.opset_imports = {{"", 17}};
   const std::vector<formats::OnnxDimension> shape = {{{}, "batch"}, {{}, "sequence"}};
-  formats::OnnxAttribute to{.name = "to"};
+  formats::OnnxAttribute to;
+  to.name = "to";
   to.i = 1;
   model.graph.name = "graph";
   model.graph.nodes = {{.name = "cast",
