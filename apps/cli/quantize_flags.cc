@@ -135,7 +135,7 @@ void add_scheme(CLI::App& app, QuantizeFlags& self) {
   app.add_flag("--keep-io-types,!--no-keep-io-types", s.keep_io_types,
                "float16: inputs and outputs stay float32 (default)")
       ->group(kScheme);
-  add_list_flag(app, "--keep-float", self.keep_float, "float16: operators that stay float32")
+  add_list_flag(app, "--keep-float", self.keep_float, "16-bit modes: operators that stay float32")
       ->type_name("OP[,OP]")
       ->group(kScheme);
   add_list_flag(app, "--exclude", s.exclude, "nodes to leave as they are, by name or glob")

@@ -60,7 +60,8 @@ struct QuantizeOptions {
   int accuracy_level = 0;       // of MatMulNBits: 0 unset, 1 float32 ... 4 int8
 
   bool keep_io_types = true;  // float16: inputs and outputs stay float32
-  /// float16: operators that stay float32; nothing: those of default_float16_blocked_ops().
+  /// float16 and bfloat16: operators that stay float32; nothing: those of
+  /// default_float16_blocked_ops() in float16, none in bfloat16, which stores weights alone.
   std::optional<std::vector<std::string>> blocked_ops{};
 
   /// Nodes that stay as they are: by exact name or glob ('*', '?'), and by operator type.

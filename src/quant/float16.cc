@@ -178,7 +178,10 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node node = graph.node(id);
     if (!has_weights(graph, node)) continue;
-    const bool kept = !exclusions.reason(node).empty();
+    const bool excluded = !exclusions.reason(node).empty();
+    const bool kept =
+        excluded || (options.blocked_ops && std::ranges::find(*options.blocked_ops, node.op) !=
+                                                options.blocked_ops->end());
     QuantizedNode line{node.name, node.op, false,
                        kept ? "stays float32, as the options say" : "its constants are small"};
     for (std::size_t i = 0; i < node.inputs.size() && !kept; ++i) {

@@ -86,7 +86,7 @@ void refuse_silent_options(const QuantizeOptions& o) {
       {"--format", o.format != usual.format, !floats, "a mode with integers", kOther},
       {"--block-size", o.block_size != usual.block_size, blocks, kBlocks, kOther},
       {"--accuracy-level", o.accuracy_level != usual.accuracy_level, blocks, kBlocks, kOther},
-      {"--keep-float", o.blocked_ops.has_value(), half, "mode float16", kOther},
+      {"--keep-float", o.blocked_ops.has_value(), floats, "mode float16 or bfloat16", kOther},
       {"--no-keep-io-types", !o.keep_io_types, half, "mode float16", kOther},
   };
   for (const Option& option : options) {

@@ -306,6 +306,20 @@ TEST(Quantize, RefusesWhatMakesNoSense) {
   }
 }
 
+TEST(Quantize, BFloat16KeepsWhatIsBlocked) {
+  Model model;
+  QuantizeOptions options;
+  options.mode = QuantizeMode::kBFloat16;
+  options.blocked_ops = {"Gather"};
+  std::map<std::string, std::set<bool>> quantized;  // by operator
+  const QuantizeReport report = quantize(model.graph, options);
+  for (const QuantizedNode& node : report.nodes) {
+    quantized[node.op].insert(node.quantized);
+  }
+  EXPECT_EQ(quantized["Gather"], std::set<bool>{false});
+  EXPECT_EQ(quantized["MatMul"], std::set<bool>{true});
+}
+
 TEST(Quantize, Float16ClampsAndKeepsWhatIsBlocked) {
   ir::Graph graph;
   const ir::ValueId x = graph.add_input("x", DType::kFloat32, {{2, ""}});
