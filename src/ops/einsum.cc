@@ -1,11 +1,13 @@
 // Einsum: any number of operands, "..." for broadcast leading axes, repeated labels for diagonals,
 // implicit outputs. Floats sum in double.
+#include "ops/einsum.h"
+
 #include <algorithm>
 #include <map>
 
 #include "ops/reference.h"
 
-namespace octavo::ops::reference {
+namespace octavo::ops {
 namespace {
 
 // Axes of a term: letters, and for the dots the axes they stand for, numbered from the right
@@ -163,7 +165,17 @@ void contract(const OpCall& call, const Loop& loop, Tensor& out) {
   }
 }
 
+Shape result_shape(const Loop& loop) {
+  return {loop.shape.begin(), loop.shape.begin() + static_cast<std::ptrdiff_t>(loop.kept)};
+}
+
 }  // namespace
+
+Shape einsum_shape(const OpCall& call) {
+  return result_shape(make_loop(call, parse_equation(call)));
+}
+
+namespace reference {
 
 std::vector<Tensor> einsum(const OpCall& call) {
   const Tensor& first = call.input(0);
@@ -174,12 +186,11 @@ std::vector<Tensor> einsum(const OpCall& call) {
   if (!is_possible(loop.shape, first.dtype())) {
     call.fail("the equation loops over too much", {}, shape_to_string(loop.shape));
   }
-  const auto kept = static_cast<std::ptrdiff_t>(loop.kept);
-  Tensor out =
-      make_zeros(call, first.dtype(), Shape(loop.shape.begin(), loop.shape.begin() + kept));
+  Tensor out = make_zeros(call, first.dtype(), result_shape(loop));
   if (product(loop.shape, 0, loop.shape.size()) == 0) return {out};
   dispatch_numbers(call, first.dtype(), [&]<typename T>(Tag<T>) { contract<T>(call, loop, out); });
   return {out};
 }
 
-}  // namespace octavo::ops::reference
+}  // namespace reference
+}  // namespace octavo::ops

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <optional>
-#include <string>
 #include <vector>
+
+#include "octavo/error.h"
+#include "ops/einsum.h"
 
 namespace octavo::passes {
 namespace {
@@ -65,51 +66,12 @@ double fused_matmul_elements(const ir::Node& node, std::span<const Tensor* const
   return out * product(batch);
 }
 
-/// The product of the dimensions that an Einsum keeps. What the operator refuses counts anyhow.
 double einsum_elements(const ir::Node& node, std::span<const Tensor* const> inputs) {
-  constexpr std::int64_t kDots = 256;  // "..." from the right: kDots, kDots + 1 ..
-  struct Label {
-    std::int64_t dim = 1;
-    int times = 0;
-  };
-  std::string text = node.attributes.string_or("equation", "");
-  std::erase(text, ' ');
-  const auto arrow = text.find("->");
-  const std::string terms = text.substr(0, arrow);
-  std::map<std::int64_t, Label> labels;
-  std::size_t begin = 0;
-  for (const Tensor* t : inputs) {
-    const std::string term = terms.substr(begin, terms.find(',', begin) - begin);
-    begin = std::min(terms.size(), begin + term.size() + 1);
-    if (t == nullptr) continue;
-    const auto letters = static_cast<std::size_t>(
-        std::count_if(term.begin(), term.end(), [](char c) { return c != '.'; }));
-    const std::size_t dots = t->rank() - std::min(t->rank(), letters);
-    std::size_t axis = 0;
-    const auto see = [&](std::int64_t name) {
-      if (axis >= t->rank()) return;
-      Label& label = labels[name];
-      label.dim = std::max(label.dim, t->dim(axis++));
-      ++label.times;
-    };
-    for (std::size_t i = 0; i < term.size(); ++i) {
-      if (term[i] != '.') {
-        see(term[i]);
-      } else if (i == 0 || term[i - 1] != '.') {
-        for (std::size_t d = dots; d-- > 0;) see(kDots + static_cast<std::int64_t>(d));
-      }
-    }
+  try {
+    return product(ops::einsum_shape({node, inputs}));
+  } catch (const Error&) {
+    return 0;  // the operator refuses it, too
   }
-  const std::string kept = arrow == std::string::npos ? "" : text.substr(arrow + 2);
-  double out = 1;
-  for (const auto& [name, label] : labels) {
-    const bool dots = name >= kDots;
-    const bool keeps = arrow == std::string::npos ? dots || label.times == 1
-                       : dots                     ? kept.find('.') != std::string::npos
-                              : kept.find(static_cast<char>(name)) != std::string::npos;
-    if (keeps) out *= static_cast<double>(label.dim);
-  }
-  return out;
 }
 
 }  // namespace

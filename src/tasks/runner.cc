@@ -17,6 +17,7 @@ namespace octavo::tasks {
 namespace {
 
 constexpr std::size_t kTogether = 512;  // tokens of a sequence that runs beside others
+constexpr const char* kFloatsKept = " with the floats of the file";
 
 IsaMask checked_isa(const RuntimeOptions& options) {
   constexpr int kMaxThreads = 1024;
@@ -101,11 +102,11 @@ Tensor row_of(std::span<const std::int32_t> values) {
 
 Runner::Runner(const RunnerModel& model, const RuntimeOptions& options)
     : isa_(checked_isa(options)),
-      as_asked_(options.precision == "auto"),
       precision_(checked_precision(options, model.files)),
+      keeps_floats_(options.precision == "auto" && precision_ != plan::Precision::kFp32),
       reference_(checked_reference(options)),
       pool_(std::make_shared<ThreadPool>(options.threads)) {
-  const std::string use = model.use + (as_asked_ ? ", floats of the file kept" : "");
+  const std::string use = model.use + (keeps_floats_ ? kFloatsKept : "");
   PlanCache cache(reference_ ? "" : options.plan_cache, model.files, use, isa_, precision_);
   if (auto kept = cache.find(pool_.get())) {
     facts_ = std::move(kept->facts);
@@ -132,7 +133,7 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
   // beside their packed form, so it goes as soon as a plan is to be expected.
   std::optional<ir::Graph> original = imported.graph;  // constants are shared
   std::set<ir::ValueId> floats;
-  if (as_asked_ && precision_ != plan::Precision::kFp32) floats = float_matrices(imported.graph);
+  if (keeps_floats_) floats = float_matrices(imported.graph);
   const passes::LiftReport report = passes::lift(imported.graph, {});
   if (report.lifted) original.reset();
   try {
@@ -150,7 +151,7 @@ void Runner::build(const RunnerModel& model, PlanCache& cache) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     note_ = error.what();
     for (const std::string& note : report.notes) note_ += "\n  " + note;
-    if (!as_asked_ && precision_ != plan::Precision::kFp32) refuse_precision(model.files);
+    if (!keeps_floats_ && precision_ != plan::Precision::kFp32) refuse_precision(model.files);
     if (!original) {
       original = import_model(model.files).graph;
       model.prepare(*original);
@@ -171,7 +172,7 @@ void Runner::refuse_precision(const ModelFiles& files) const {
 
 std::string Runner::arithmetic() const {
   return std::string(plan::precision_name(precision())) + " " + isa_name(isa_) +
-         (reference_ ? " reference" : "") + (as_asked_ ? " floats of the file kept" : "");
+         (reference_ ? " reference" : "") + (keeps_floats_ ? kFloatsKept : "");
 }
 
 void Runner::run_unpacked(ir::Graph graph) {

@@ -25,10 +25,10 @@ struct RunnerModel {
 
 class Runner {
  public:
-  /// Checks the options (kInvalidArgument; kUnsupported, too where a graph without a plan is to be
-  /// computed in a precision). Takes a kept plan where there is one,
-  /// else imports the model, lifts its graph, plans it, and keeps the plan where the options say
-  /// so.
+  /// Checks the options (kInvalidArgument; kUnsupported where the machine lacks the instruction
+  /// set, or a precision is asked of a graph without a packed form). Takes a kept plan where there
+  /// is one, else imports the model, lifts its graph, plans it, and keeps the plan where the
+  /// options say so.
   Runner(const RunnerModel& model, const RuntimeOptions& options);
 
   using Sink = runtime::Session::Sink;
@@ -76,8 +76,8 @@ class Runner {
                     const Sink& sink);
 
   IsaMask isa_;
-  bool as_asked_;  // the precision is the model's own: what its file leaves in float stays so
   plan::Precision precision_;
+  bool keeps_floats_;  // the precision is the model's own: what its file leaves in float stays so
   bool reference_;
   std::shared_ptr<ThreadPool> pool_;
   ModelFacts facts_;

@@ -13,6 +13,7 @@
 #include "eval/bench/statistics.h"
 #include "eval/compare/bootstrap.h"
 #include "eval/compare/vectors.h"
+#include "eval/retrieval.h"
 #include "eval/text_embedder.h"
 #include "octavo/error.h"
 #include "octavo/model.h"
@@ -58,7 +59,8 @@ class Comparison {
 
   ComparisonResult run() {
     check();
-    check_inputs();
+    read_datasets();
+    check_models();
     choose_texts();
     result_.resamples = options_.resamples;
     result_.rounds = options_.rounds;
@@ -83,15 +85,18 @@ class Comparison {
                    .expected = "a data set, texts, or cases to time",
                    .fix = "give --dataset DIR, --texts FILE, or leave --no-speed out"});
     }
+    for (const ComparedModel& model : models_) static_cast<void>(tasks::find_model(model.path));
+  }
+
+  void read_datasets() {
+    for (const std::string& dataset : options_.datasets) {
+      with_frame([&] { return "reading " + dataset; },
+                 [&] { datasets_.push_back(eval::read_beir(dataset, options_.split)); });
+    }
   }
 
   /// Evaluating one model can take hours: what is wrong with another one is said before.
-  void check_inputs() const {
-    for (const ComparedModel& model : models_) static_cast<void>(tasks::find_model(model.path));
-    for (const std::string& dataset : options_.datasets) {
-      with_frame([&] { return "reading " + dataset; },
-                 [&] { static_cast<void>(eval::read_beir(dataset, options_.split)); });
-    }
+  void check_models() const {
     const bool embeds = !options_.datasets.empty() || !options_.texts.empty();
     if (!embeds) return;  // all are loaded before the first is timed
     for (const ComparedModel& model : models_) {
@@ -107,17 +112,14 @@ class Comparison {
   }
 
   void choose_texts() {
-    texts_ = options_.texts;
-    if (texts_.empty() && !options_.datasets.empty()) {
-      for (eval::TextItem& item :
-           eval::read_beir(options_.datasets.front(), options_.split).documents)
-        texts_.push_back(std::move(item.text));
+    const bool own = !options_.texts.empty() || datasets_.empty();
+    const std::size_t all = own ? options_.texts.size() : datasets_.front().documents.size();
+    const std::size_t limit = options_.text_limit;
+    const std::size_t count = limit == 0 ? all : std::min(all, limit);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = i * all / count;
+      texts_.push_back(own ? options_.texts[at] : datasets_.front().documents[at].text);
     }
-    if (options_.text_limit == 0 || texts_.size() <= options_.text_limit) return;
-    std::vector<std::string> kept;
-    for (std::size_t i = 0; i < options_.text_limit; ++i)
-      kept.push_back(std::move(texts_[i * texts_.size() / options_.text_limit]));
-    texts_ = std::move(kept);
   }
 
   void report(std::string_view what, std::size_t done, std::size_t total) const {
@@ -186,7 +188,11 @@ class Comparison {
     how.progress = [&](std::string_view stage, std::size_t done, std::size_t total, std::size_t) {
       return !options_.progress || options_.progress(label + std::string(stage), done, total);
     };
-    RetrievalResult found = evaluate_retrieval(embedder, options_.datasets[index], how);
+    const RetrievalResult found = with_frame(
+        [&] { return "evaluating on " + options_.datasets[index]; },
+        [&] {
+          return eval::evaluate_retrieval(eval::text_embedder(embedder), datasets_[index], how);
+        });
     DatasetComparison out;
     out.dataset = dataset_name(options_.datasets[index]);
     out.documents = found.documents;
@@ -274,6 +280,7 @@ class Comparison {
   const std::vector<ComparedModel>& models_;
   const CompareOptions& options_;
   ComparisonResult result_;
+  std::vector<eval::BeirDataset> datasets_;
   std::vector<std::string> texts_;
   std::vector<float> baseline_rows_;
   std::size_t dims_ = 0;
