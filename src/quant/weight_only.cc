@@ -26,7 +26,8 @@ Block choose_block(std::span<const float> x, int bits, bool symmetric) {
     const float peak = std::fabs(high) > std::fabs(low) ? high : low;
     return {peak / -static_cast<float>(middle), middle};
   }
-  const float scale = (high - low) / top;
+  float scale = (high - low) / top;
+  if (!std::isfinite(scale)) scale = high / top - low / top;  // the difference alone overflows
   const float zero = scale == 0 ? 0 : std::clamp(std::round(-low / scale), 0.0f, top);
   return {scale, static_cast<int>(zero)};
 }
