@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/activation_test_support.h"
 #include "kernels/test_support.h"
 
 namespace octavo::kernels {
@@ -13,20 +14,6 @@ namespace {
 
 constexpr double kUnit = 0x1p-24;
 constexpr float kInf = std::numeric_limits<float>::infinity();
-
-double expected(double x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone: return x;
-    case Activation::kGeluErf: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::kGeluTanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kTanh: return std::tanh(x);
-    case Activation::kSigmoid: return 1 / (1 + std::exp(-x));
-  }
-  return x;
-}
 
 std::vector<float> apply(const ElementwiseKernel& kernel, std::vector<float> x, Activation act) {
   UnaryArgs args{};
@@ -73,7 +60,7 @@ TEST(Unary, WithinTheBoundOverADenseSweep) {
       const std::vector<float> y = apply(kernel, x, activation);
       double worst = 0, worst_at = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
-        const double want = expected(x[i], activation), error = std::abs(y[i] - want);
+        const double want = activate(x[i], activation), error = std::abs(y[i] - want);
         ASSERT_LE(error, bound(want, x[i], activation)) << "activation " << a << " at " << x[i];
         if (error > worst && std::abs(x[i]) <= 20) worst = error, worst_at = x[i];
       }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "kernels/activation_test_support.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/test_support.h"
 
@@ -127,7 +128,7 @@ class GemmProblem {
     double y = product + (c_.bias ? bias_.data()[j] : 0.0f);
     error += 2 * kUnit * std::abs(y);
     if (c_.activation != Activation::kNone) {
-      y = activate(y);
+      y = activate(y, c_.activation);
       error = 1.2 * error + 1e-6 * std::max(1.0, std::abs(y));  // no slope is above 1.13
     }
     if (c_.residual) y += residual_.data()[i * ldc() + j];
@@ -201,19 +202,6 @@ class GemmProblem {
         }
       }
     }
-  }
-  double activate(double x) const {
-    switch (c_.activation) {
-      case Activation::kNone: return x;
-      case Activation::kGeluErf: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-      case Activation::kGeluTanh:
-        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-      case Activation::kRelu: return std::max(x, 0.0);
-      case Activation::kSilu: return x / (1 + std::exp(-x));
-      case Activation::kTanh: return std::tanh(x);
-      case Activation::kSigmoid: return 1 / (1 + std::exp(-x));
-    }
-    return x;
   }
 
   GemmCase c_;

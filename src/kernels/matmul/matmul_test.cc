@@ -6,26 +6,13 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/activation_test_support.h"
 #include "kernels/test_support.h"
 
 namespace octavo::kernels {
 namespace {
 
 constexpr double kUnit = 0x1p-24;
-
-double activate(double x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone: return x;
-    case Activation::kGeluErf: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::kGeluTanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kTanh: return std::tanh(x);
-    case Activation::kSigmoid: return 1 / (1 + std::exp(-x));
-  }
-  return x;
-}
 
 struct Case {
   std::size_t m, n, k;
