@@ -230,8 +230,11 @@ void add_queries(eval::HtmlPage& page, const ComparisonResult& result) {
 void write_comparison_report(const std::string& path, const ComparisonResult& result,
                              const std::string& command) {
   std::string names;
-  for (std::size_t i = 1; i < result.models.size(); ++i)
+  constexpr std::size_t kNamed = 6;  // more are read in the table
+  const std::size_t others = result.models.size() - 1;
+  for (std::size_t i = 1; i <= others && others <= kNamed; ++i)
     names += (i > 1 ? ", " : "") + result.models[i].name;
+  if (others > kNamed) names = fmt::format("{} models", others);
   eval::HtmlPage page("Compared with " + result.models.front().name, names);
   add_summary(page, result);
   add_quality(page, result);

@@ -15,10 +15,13 @@ namespace {
 
 constexpr double kBars = 232, kRight = 58, kTop = 28, kRow = 20, kBar = 12;
 constexpr double kBottom = 40;
+constexpr std::size_t kLeastCharacters = 12;
 constexpr double kCharacter = 6.4;  // a wide one of the chart's font
 
 double left_of(const BarChart& chart) {
-  return kCharacter * static_cast<double>(chart.label_characters) + 10;
+  std::size_t longest = kLeastCharacters;
+  for (const Bar& bar : chart.bars) longest = std::max(longest, bar.label.size() + 1);
+  return kCharacter * static_cast<double>(std::min(longest, chart.most_characters)) + 10;
 }
 
 /// Keeps the end, which tells layers apart: "...layer.11/output/dense". Cuts between characters.
@@ -46,7 +49,7 @@ std::string draw(const Bar& bar, const BarChart& chart, double y, const Axis& ax
   }
   return out +
          text_at(left_of(chart) - 6, y + 4, "tick", "end",
-                 shortened(bar.label, chart.label_characters)) +
+                 shortened(bar.label, chart.most_characters)) +
          text_at(end + 4, y + 4, "tick", "start", fmt::format("{:.4g}", bar.value));
 }
 

@@ -20,12 +20,12 @@ struct BarChart {
   std::vector<Bar> bars;
   /// Where bars begin: the axis always holds it.
   double base = 0;
-  /// Characters of a label that are shown; the chart becomes as much wider.
-  std::size_t label_characters = 22;
+  /// Characters of a label that are shown; the chart becomes as much wider as its labels need.
+  std::size_t most_characters = 48;
 };
 
 /// One <svg> element, well-formed XML. Bars whose value is not finite are left out; labels longer
-/// than the margin are cut with an ellipsis and whole on hover.
+/// than that are cut with an ellipsis and whole on hover.
 std::string render_bars(const BarChart& chart);
 
 }  // namespace octavo::eval

@@ -27,10 +27,13 @@ TEST(BarChart, DrawsABarALabelWithItsError) {
 }
 
 TEST(BarChart, LeavesOutWhatIsNoNumberAndShortensLabels) {
-  const BarChart chart{"t",
-                       "v",
-                       {{"bert/encoder/layer.11/attention/output/dense", 2},
-                        {"gone", std::numeric_limits<double>::quiet_NaN()}}};
+  BarChart chart{"t",
+                 "v",
+                 {{"bert/encoder/layer.11/attention/output/dense", 2},
+                  {"gone", std::numeric_limits<double>::quiet_NaN()}}};
+  EXPECT_NE(render_bars(chart).find(">bert/encoder/layer.11/attention/output/dense</text>"),
+            std::string::npos);
+  chart.most_characters = 22;
   const std::string svg = render_bars(chart);
   EXPECT_TRUE(well_formed(svg)) << svg;
   EXPECT_EQ(count(svg, "<rect "), 1u);

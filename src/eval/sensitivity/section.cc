@@ -13,7 +13,6 @@ namespace {
 
 // Beyond it the worst are drawn; the table has all.
 constexpr std::size_t kMostBars = 100;
-constexpr std::size_t kMostCharacters = 40;
 
 /// One number a layer, larger is worse, and what it is called.
 struct Cost {
@@ -72,8 +71,7 @@ void add_sensitivity(HtmlPage& page, const SensitivitySection& section) {
   BarChart bars{.title = cost.name + " by layer" + of + ", the worst first",
                 .value_label = cost.axis,
                 .bars = {},
-                .base = 0,
-                .label_characters = 12};
+                .base = 0};
   Plot places{.title = cost.name + " by place in the model" + of,
               .x_label = "product, from the first to the last",
               .y_label = cost.axis,
@@ -84,8 +82,6 @@ void add_sensitivity(HtmlPage& page, const SensitivitySection& section) {
     if (i >= kMostBars) continue;
     bars.bars.push_back(
         {.label = labels[i], .value = value, .color = section.in_float.contains(names[i]) ? 1 : 0});
-    bars.label_characters =
-        std::max(bars.label_characters, std::min(labels[i].size() + 1, kMostCharacters));
   }
   std::ranges::sort(places.series[0].points, {}, &PlotPoint::x);
   page.figure(render_svg(places), fmt::format("{} products.", layers.size()));
