@@ -57,6 +57,11 @@ QuantizeResult quantize(Context& context, QuantizeFlags& flags) {
 
 void run(Context& context, QuantizeFlags& flags) {
   resolve(flags);
+  if (flags.skip_shape_inference) {
+    context.console.note(
+        "octavo: --skip_shape_inference skips nothing here, where shapes are not inferred by "
+        "another tool; as in onnx-convert, nothing is optimised (level 0)");
+  }
   check_report_folder(flags.report);
   const QuantizeResult result = quantize(context, flags);
   if (!flags.report.empty()) {
@@ -67,6 +72,7 @@ void run(Context& context, QuantizeFlags& flags) {
     context.console.warn(fmt::format("ranges come from {}; with {} and more they are steadier",
                                      plural(result.calibration_samples, "text"), kSteady));
   }
+  for (const std::string& remark : result.remarks) context.console.warn(remark);
   if (context.console.json) return context.console.print_json(quantize_json(flags, result));
   print_quantize_text(context.console, flags, result);
   if (!flags.report.empty()) context.console.note("octavo: report written to " + flags.report);

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 namespace octavo::cli {
 namespace {
 
 constexpr const char* kScheme = "Scheme";
 constexpr const char* kCalibration = "Static calibration";
 constexpr const char* kQuality = "Quality";
+constexpr const char* kOnnxConvert = "As in onnx-convert";
 
 double parse_number(const std::string& text, const char* flag, const std::string& expected) {
   std::size_t used = 0;
@@ -65,6 +68,20 @@ void choose_study(QuantizeFlags& flags) {
   }
   const std::string number = flags.max_loss->substr(0, flags.max_loss->size() - 1);
   options.max_loss = parse_number(number, "--max-loss", expected) / 100;
+}
+
+/// Where the model goes: onnx-convert's parent gets a directory with the model's name.
+void choose_directory(QuantizeFlags& flags) {
+  if (!flags.directory.empty()) return;
+  if (flags.parent_directory.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, ErrorInfo{.message = "quantize: --output is required",
+                                                       .fix = "-o DIR, a new directory"});
+  }
+  namespace fs = std::filesystem;
+  fs::path model = fs::absolute(flags.model).lexically_normal();
+  if (!model.has_filename() || model.extension() == ".onnx") model = model.parent_path();
+  flags.directory = (fs::path(flags.parent_directory) / model.filename()).string();
+  if (!flags.layout) flags.layout = "onnx-convert";
 }
 
 /// What onnx-convert means by --quantize.
@@ -147,7 +164,7 @@ void add_scheme(CLI::App& app, QuantizeFlags& self) {
 }
 
 void add_calibration(CLI::App& app, CalibrationOptions& calibration) {
-  add_repeated_flag(app, "--calibration", calibration.files,
+  add_repeated_flag(app, "--calibration,--calibration_dataset", calibration.files,
                     "texts: lines, JSONL or a BEIR directory")
       ->type_name("FILE")
       ->group(kCalibration);
@@ -224,9 +241,13 @@ void add_study(CLI::App& app, const Context& context, QuantizeFlags& self) {
 }
 
 void add_output(CLI::App& app, QuantizeFlags& self) {
-  app.add_option("-o,--output", self.directory, "directory to write the model into")
-      ->required()
-      ->type_name("DIR");
+  auto* output = app.add_option("-o,--output", self.directory, "directory to write the model into")
+                     ->type_name("DIR");
+  app.add_option("--output_parent_dir", self.parent_directory,
+                 "instead of -o: into DIR/NAME, --layout onnx-convert")
+      ->excludes(output)
+      ->type_name("DIR")
+      ->group(kOnnxConvert);
   optional_flag(app, "--level,--optimize", self.level, "optimise first: 0, 1, 2 or 99 (0)", "")
       ->type_name("L")
       ->check(CLI::IsMember({0, 1, 2, 99}))
@@ -236,12 +257,16 @@ void add_output(CLI::App& app, QuantizeFlags& self) {
   app.add_option("--file-name", self.options.file_name, "name of the model in DIR")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--layout", self.layout, "onnx-convert: onnx/model_opt{L}_{QInt8}.onnx; or plain")
+  optional_flag(app, "--layout", self.layout,
+                "onnx-convert: onnx/model_opt{L}_{QInt8}.onnx; or plain", "Options")
       ->type_name("L")
       ->check(CLI::IsMember({"plain", "onnx-convert"}));
-  optional_flag(app, "--quantize", self.alias,
-                "onnx-convert's: QInt8, QUInt8, QInt8Static, Float16", "")
+  optional_flag(app, "--quantize", self.alias, "QInt8, QUInt8, QInt8Static, Float16; level 1",
+                kOnnxConvert)
+      ->type_name("T")
       ->check(CLI::IsMember({"QInt8", "QUInt8", "QInt8Static", "Float16"}));
+  app.add_flag("--skip_shape_inference", self.skip_shape_inference, "optimise nothing: level 0")
+      ->group(kOnnxConvert);
   app.add_flag("--external-data", self.options.external_data,
                "weights into a file of their own; above 2 GiB always");
   app.add_flag("--force", self.options.force, "replace files of a directory that holds some");
@@ -287,6 +312,9 @@ void resolve(QuantizeFlags& flags) {
   if (flags.activation_symmetric) s.activation_symmetric = *flags.activation_symmetric;
   if (!flags.keep_float.empty()) s.blocked_ops = flags.keep_float;
   flags.options.level = flags.level.value_or(flags.alias ? 1 : 0);
+  // There, graphs without shapes are not optimised.
+  if (flags.skip_shape_inference) flags.options.level = 0;
+  choose_directory(flags);
   if (flags.layout == "onnx-convert") {
     const std::string kind = flags.alias ? *flags.alias : std::string(quantize_mode_name(s.mode));
     flags.options.file_name = fmt::format("onnx/model_opt{}_{}.onnx", flags.options.level, kind);

@@ -12,7 +12,8 @@ namespace octavo::cli {
 
 /// What was said; flags that presets and aliases would say too are apart until resolve().
 struct QuantizeFlags {
-  std::string model, directory, layout = "plain";
+  std::string model, directory, parent_directory;  // one of the two
+  std::optional<std::string> layout;
   std::optional<int> level;
   std::optional<std::string> mode, format, weight_type, activation_type, preset, alias, tables;
   std::optional<bool> per_channel, reduce_range, symmetric, activation_symmetric;
@@ -20,7 +21,7 @@ struct QuantizeFlags {
   std::optional<std::string> smooth, max_loss, metric;
   std::string data_set, report;
   PromptFlags prompts{};
-  bool explain = false;
+  bool explain = false, skip_shape_inference = false;
   QuantizeModelOptions options{};
 };
 

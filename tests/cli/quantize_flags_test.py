@@ -41,6 +41,32 @@ class Flags(unittest.TestCase):
         self.refused("--mode", "static", "--calibration", texts, "--percentile", "99", words="--percentile")
         self.refused("--percentile", "99", words="--percentile")
 
+    def test_onnx_convert_command_lines_are_taken_as_they_are(self):
+        texts = write_texts(path("documents.txt"), 20)
+        done = octavo("quantize", embedder(), "--output_parent_dir", path("parent"), "--quantize", "QInt8Static", "--optimize", "0",
+                      "--calibration_dataset", texts, "--per_channel", "--reduce_range", "--json")
+        self.assertEqual(done.returncode, 0, done.err)
+        result = json.loads(done.out)
+        self.assertEqual(result["path"], path("parent/tiny-embedder/onnx/model_opt0_QInt8Static.onnx"))
+        self.assertEqual(result["calibration_samples"], 20)
+        self.assertTrue(os.path.exists(path("parent/tiny-embedder/tokenizer.json")))
+
+    def test_skip_shape_inference_turns_optimising_off_as_there(self):
+        done = octavo("quantize", embedder(), "-o", path("unshaped"), "--layout", "onnx-convert", "--quantize", "QInt8", "--optimize", "2",
+                      "--skip_shape_inference")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertTrue(os.path.exists(path("unshaped/onnx/model_opt0_QInt8.onnx")))
+        self.assertEqual(done.err.count("--skip_shape_inference"), 1, done.err)
+        quiet = octavo("quantize", embedder(), "-o", path("unshaped"), "--force", "--quantize", "QInt8", "--skip_shape_inference", "-q")
+        self.assertEqual((quiet.returncode, quiet.err), (0, ""))
+
+    def test_one_place_to_write_to(self):
+        for places in ([], ["-o", path("never"), "--output_parent_dir", path("never")]):
+            done = octavo("quantize", embedder(), *places)
+            self.assertEqual((done.returncode, done.out), (2, ""), done.err)
+            self.assertIn("--output", done.err)
+            self.assertFalse(os.path.exists(path("never")))
+
     def test_the_record_tells_recipes_apart(self):
         calibrated = ["--mode", "static", "--format", "QDQ", "--calibration", write_texts(path("texts.txt"), 20)]
         by_share = [*calibrated, "--calibration-method", "percentile"]
