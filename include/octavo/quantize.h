@@ -45,7 +45,8 @@ struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kQOperator;
   QuantizedType weight_type = QuantizedType::kInt8;
   QuantizedType activation_type = QuantizedType::kUInt8;
-  /// Weights around zero; without it, int8 is and uint8 is not.
+  /// Weights around zero; without it, int8 is and uint8 is not. Static QDQ with a scale a channel
+  /// always is, as onnxruntime's quantiser has it: quantize_model() says so where this says no.
   std::optional<bool> weight_symmetric{};
   bool activation_symmetric = false;
   bool per_channel = false;
@@ -92,7 +93,8 @@ std::string_view quantized_tables_name(QuantizedTables tables);
 void apply_quantize_preset(QuantizeOptions& options, std::string_view name);
 std::vector<std::string> quantize_presets();
 
-/// Error(kInvalidArgument), with advice, for options that contradict each other.
+/// Error(kInvalidArgument), with advice, for options that contradict each other or that nothing
+/// reads.
 void check_quantize_options(const QuantizeOptions& options);
 
 const std::vector<std::string>& default_float16_blocked_ops();
@@ -136,6 +138,9 @@ struct QualityStep {
 
 struct QuantizeModelOptions {
   QuantizeOptions scheme{};
+  /// Options that were named, as the command line calls them ("--per-channel"): what nothing reads
+  /// is then refused even where it says what is usual.
+  std::vector<std::string> said{};
   /// The optimiser's level before quantising: 0, 1, 2 or 99.
   int level = 0;
   CalibrationOptions calibration{};
@@ -162,6 +167,9 @@ struct QuantizeModelOptions {
   /// was; empty: none. `score_identity` names what `score` depends on beside the model: texts,
   /// judgements, prompts.
   std::string score_cache{}, score_identity{};
+  /// What `score` measures and on what, of the model that it is given: "data_set", "split",
+  /// "pooling" ... for the record. The model knows what its prompts and its longest text are.
+  std::function<std::map<std::string, std::string>(const Embedder&)> describe_score{};
   /// Progress of "alphas", "layers" and "evaluations" (of which `total` is the most that there can
   /// be); false stops with Error(kCancelled).
   std::function<bool(std::string_view stage, std::size_t done, std::size_t total)> study_progress{};
@@ -171,13 +179,21 @@ struct QuantizeModelOptions {
   std::function<bool()> cancelled{};
 };
 
+/// Weights that float16 is too small for, which became 65504 with their sign.
+struct ClampedWeights {
+  std::size_t count = 0;
+  float largest = 0;       // magnitude, before
+  std::string tensor, op;  // where that is, and what reads it
+};
+
 struct QuantizeResult {
   std::string path;                         // of the model that was written
   std::vector<std::string> files;           // all that were written, relative to the directory
   std::size_t source_bytes = 0, bytes = 0;  // of the weights' files, before and after
   std::vector<QuantizedNode> nodes;
-  std::size_t quantized = 0;      // of them
-  std::size_t written_nodes = 0;  // of the file
+  std::size_t quantized = 0;           // of them
+  std::vector<std::string> remarks{};  // what was done otherwise than one may expect
+  std::size_t written_nodes = 0;       // of the file
   std::int64_t opset = 0;
   std::size_t calibration_samples = 0, calibration_tokens = 0;
   std::size_t calibration_resumed = 0;  // samples that the cache knew
@@ -188,8 +204,16 @@ struct QuantizeResult {
   std::vector<LayerSensitivity> sensitivity{};  // the worst first
   std::vector<std::string> gate_excluded{};     // by the quality gate, the worst first
   std::vector<QualityStep> gate_steps{};
-  double baseline_score = 0, score = 0, loss = 0;  // with a gate; loss as a share of the baseline
+  std::map<std::string, std::string> measured_on{};  // describe_score, where `score` was asked
+  ClampedWeights clamped{};                          // mode float16
+  double baseline_score = 0, score = 0, loss = 0;    // with a gate; loss as a share of the baseline
 };
+
+/// Whether something of it needs texts: static ranges, SmoothQuant, the ranking, the gate.
+bool needs_calibration_texts(const QuantizeModelOptions& options);
+
+/// The same for all options.
+void check_quantize_options(const QuantizeModelOptions& options);
 
 /// Writes `model` quantised into `directory`, with its tokenizer and config files. Error as
 /// Model::load(), check_quantize_options() and optimize_model(); kInvalidArgument for calibration
