@@ -25,14 +25,8 @@ ir::ValueId Rewriter::integers(const std::string& name, const std::vector<std::i
   return graph_.add_constant(name, Tensor::vector<std::int64_t>(values));
 }
 
-IntegerScheme Rewriter::weight_scheme() const {
-  const bool symmetric =
-      options_.weight_symmetric.value_or(options_.weight_type == QuantizedType::kInt8);
-  return {options_.weight_type, symmetric, options_.reduce_range};
-}
-
 QuantizedValue Rewriter::product_weight(ir::ValueId id) {
-  return weight(id, weight_scheme(),
+  return weight(id, weight_scheme(options_),
                 options_.per_channel ? std::optional<std::size_t>(1) : std::nullopt);
 }
 

@@ -37,10 +37,8 @@ class Rewriter {
   ir::ValueId scalar(const std::string& name, float value);
   ir::ValueId integers(const std::string& name, const std::vector<std::int64_t>& values);
 
-  /// How weights of products are stored, as the options say.
-  IntegerScheme weight_scheme() const;
-  /// Quantised weights "{W}_quantized", "{W}_scale", "{W}_zero_point": a scale a column where the
-  /// options say per channel.
+  /// Quantised weights "{W}_quantized", "{W}_scale", "{W}_zero_point", as weight_scheme() says: a
+  /// scale a column where the options say per channel.
   QuantizedValue product_weight(ir::ValueId weight);
   /// The same with another scheme and axis.
   QuantizedValue weight(ir::ValueId weight, const IntegerScheme& scheme,

@@ -63,6 +63,20 @@ int IntegerScheme::high() const {
   return reduced ? 64 : 127;
 }
 
+IntegerScheme weight_scheme(const QuantizeOptions& options) {
+  const bool one_zero_point = options.mode == QuantizeMode::kStatic && options.per_channel &&
+                              options.format == QuantizeFormat::kQdq;
+  const bool usual = options.weight_type == QuantizedType::kInt8 || one_zero_point;
+  return {options.weight_type, options.weight_symmetric.value_or(usual), options.reduce_range};
+}
+
+IntegerScheme table_scheme(const QuantizeOptions& options) {
+  const bool as_weights = options.weight_type == QuantizedType::kUInt8;
+  const bool symmetric =
+      as_weights ? options.weight_symmetric.value_or(false) : options.activation_symmetric;
+  return {QuantizedType::kUInt8, symmetric, false};
+}
+
 Scale choose_scale(float min, float max, const IntegerScheme& scheme) {
   min = std::min(min, 0.0f);
   max = std::max(max, 0.0f);

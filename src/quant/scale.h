@@ -29,6 +29,13 @@ struct IntegerScheme {
   int high() const;
 };
 
+/// How weights of products are stored. Static QDQ with a scale a column is symmetric where the
+/// options do not say: onnxruntime's QDQQuantizer takes every initialiser with an axis so.
+IntegerScheme weight_scheme(const QuantizeOptions& options);
+/// How tables of one scale are stored: uint8, as onnxruntime's quantiser stores what it takes for
+/// an activation: symmetric as weights are that are uint8 too, else as activations are.
+IntegerScheme table_scheme(const QuantizeOptions& options);
+
 struct Scale {
   float scale = 1;
   int zero = 0;

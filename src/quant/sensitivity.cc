@@ -8,6 +8,7 @@
 
 #include "octavo/error.h"
 #include "quant/loss.h"
+#include "quant/scale.h"
 #include "quant/simulate.h"
 #include "quant/targets.h"
 #include "runtime/graph_runner.h"
@@ -47,6 +48,8 @@ QuantizeOptions measurable(const ir::Graph& graph, const QuantizeOptions& option
   }
   if (options.mode == QuantizeMode::kStatic && options.format == QuantizeFormat::kQOperator)
     out.quantize_outputs = true;
+  if (options.format == QuantizeFormat::kQOperator)  // QDQ may have another usual
+    out.weight_symmetric = weight_scheme(options).symmetric;
   out.format = QuantizeFormat::kQdq;
   return out;
 }

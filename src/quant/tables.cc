@@ -9,7 +9,6 @@ ir::Attributes one_int(const char* name, std::int64_t value) {
   return out;
 }
 
-constexpr IntegerScheme kTableScheme{QuantizedType::kUInt8, false, false};
 constexpr IntegerScheme kRowScheme{QuantizedType::kInt8, true, false};
 
 /// The scales of rows as a column, to be looked up like the rows.
@@ -107,7 +106,7 @@ ir::ValueId lookup(Rewriter& r, ir::ValueId table, ir::ValueId indices, const st
   if (r.options().tables == QuantizedTables::kFloat)
     return r.emit("Gather", {table, indices}, name, name + "_rows");
   if (r.options().tables == QuantizedTables::kTensor) {
-    const QuantizedValue q = r.weight(table, kTableScheme, std::nullopt);
+    const QuantizedValue q = r.weight(table, table_scheme(r.options()), std::nullopt);
     const ir::ValueId rows = r.emit("Gather", {q.values, indices}, name, name + "_rows_quantized");
     return r.emit("DequantizeLinear", {rows, q.scale, q.zero}, name + "_DequantizeLinear",
                   name + "_rows");
@@ -143,7 +142,7 @@ void quantize_embedding(Rewriter& r, const ir::Node& node) {
   for (const std::size_t i : {2u, 3u, 4u, 5u, 6u}) {
     tables.push_back(node.input(i) == ir::kNoValue
                          ? QuantizedValue{}
-                         : r.weight(node.input(i), kTableScheme, std::nullopt));
+                         : r.weight(node.input(i), table_scheme(r.options()), std::nullopt));
   }
   ir::Node quantized = node;
   quantized.op = "QEmbedLayerNormalization";

@@ -14,7 +14,8 @@ float16 and bfloat16. Four things are held:
   scale for a whole matrix has made poor need not gain from;
 - files in QDQ form that `octavo optimize` is run on keep their integers and their outputs;
 - dynamic quantisation at level 0 with one scale a table has the very integers, scales and zero points that
-  onnxruntime.quantization.quantize_dynamic writes under the same names.
+  onnxruntime.quantization.quantize_dynamic writes under the same names; static quantisation has the weights of quantize_static,
+  in either format, symmetric or not.
 """
 
 import collections
@@ -28,7 +29,7 @@ import tempfile
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from safetensors.numpy import load_file, save_file
 
 from oracle import DATA, checked, cosines, octavo, octavo_json, open_session
@@ -167,29 +168,68 @@ def check_optimized(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.P
     return failures
 
 
-def check_integers(source: pathlib.Path, folder: pathlib.Path) -> int:
+def initializers(path) -> dict[str, np.ndarray]:
+    return {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+
+
+def differing(theirs: dict, ours: dict, wanted: list[str], flags: list[str]) -> int:
+    failures = 0
+    for name in wanted:
+        same = name in ours and ours[name].dtype == theirs[name].dtype and ours[name].shape == theirs[name].shape
+        same = same and ours[name].tobytes() == theirs[name].tobytes()
+        failures += not same
+        if not same:
+            print(f"FAILED {' '.join(flags)}: {name} differs")
+    if VERBOSE:
+        print(f"{' '.join(flags)}: {len(wanted)} initialisers, {failures} differ from onnxruntime's")
+    return failures
+
+
+def check_integers(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path) -> int:
     """Initialisers against onnxruntime's quantiser, bit for bit."""
     model = source / "model.onnx" if source.is_dir() else source
+    theirs_path, out = folder / "theirs.onnx", folder / "ours"
     failures = 0
-    for kind, channel, reduced in itertools.product(("QInt8", "QUInt8"), (False, True), (False, True)):
-        theirs_path, out = folder / "theirs.onnx", folder / "ours"
-        quantize_dynamic(model, theirs_path, weight_type=getattr(QuantType, kind), per_channel=channel, reduce_range=reduced)
-        flags = ["--mode", "dynamic", "--weight-type", kind, "--tables", "tensor"]
+    kinds, yes_or_no = ("QInt8", "QUInt8"), (False, True)
+    for kind, channel, reduced, symmetric in itertools.product(kinds, yes_or_no, yes_or_no, (None, True, False)):
+        options = {} if symmetric is None else {"WeightSymmetric": symmetric}
+        quantize_dynamic(model, theirs_path, weight_type=getattr(QuantType, kind), per_channel=channel, reduce_range=reduced, extra_options=options)
+        flags = ["--mode", "dynamic", "--weight-type", kind, "--tables", "tensor", *symmetry(symmetric)]
         flags += ["--per-channel"] * channel + ["--reduce-range"] * reduced
-        report = quantize(source, out, *flags)
-        theirs = {t.name: numpy_helper.to_array(t) for t in onnx.load(theirs_path).graph.initializer}
-        ours = {t.name: numpy_helper.to_array(t) for t in onnx.load(report["path"]).graph.initializer}
+        report = quantize(source, out, *flags, "--force")
+        theirs, ours = initializers(theirs_path), initializers(report["path"])
         wanted = [n for n in theirs if n.endswith(("_quantized", "_zero_point")) or n.removesuffix("_scale") + "_quantized" in theirs]
         assert len(wanted) >= 3 * 18, wanted
-        for name in wanted:
-            same = name in ours and ours[name].dtype == theirs[name].dtype and ours[name].shape == theirs[name].shape
-            same = same and ours[name].tobytes() == theirs[name].tobytes()
-            failures += not same
-            if not same:
-                print(f"FAILED {' '.join(flags)}: {name} differs")
-        print(f"{' '.join(flags)}: {len(wanted)} initialisers equal onnxruntime's" if VERBOSE else "", end="\n" if VERBOSE else "")
-        shutil.rmtree(out)
+        failures += differing(theirs, ours, wanted, flags)
+    for form, kind, channel, symmetric in itertools.product(("QOperator", "QDQ"), kinds, yes_or_no, (None, True, False)):
+        options = {"QDQOpTypePerChannelSupportToAxis": {"MatMul": 1}}
+        options.update({} if symmetric is None else {"WeightSymmetric": symmetric})
+        quantize_static(
+            model, theirs_path, OneInput(model), quant_format=getattr(QuantFormat, form), op_types_to_quantize=["MatMul"],
+            per_channel=channel, weight_type=getattr(QuantType, kind), activation_type=QuantType.QUInt8, extra_options=options
+        )
+        flags = ["--mode", "static", "--format", form, "--weight-type", kind, "--tables", "float", "--calibration", str(texts)]
+        flags += ["--per-channel"] * channel + symmetry(symmetric)
+        report = quantize(source, out, *flags, "--force")
+        theirs, ours = initializers(theirs_path), initializers(report["path"])
+        weights = [n.removesuffix("_quantized") for n in theirs if n.endswith("_quantized")]
+        assert len(weights) >= 12, weights
+        failures += differing(theirs, ours, [n + s for n in weights for s in ("_quantized", "_scale", "_zero_point")], flags)
     return failures
+
+
+def symmetry(symmetric: bool | None) -> list[str]:
+    return [] if symmetric is None else ["--symmetric" if symmetric else "--asymmetric"]
+
+
+class OneInput(CalibrationDataReader):
+    """Weights do not depend on what activations are calibrated with."""
+
+    def __init__(self, model):
+        self.left = [make_inputs(open_session(model))]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
 
 
 def main() -> int:
@@ -201,7 +241,7 @@ def main() -> int:
         texts.write_text("\n".join(" ".join(text.split()) for text in words if text.strip()) + "\n", encoding="utf-8")
         failures = 0
         for source in models or [tiny(folder / "model")]:
-            failures += check_integers(source, folder)
+            failures += check_integers(source, texts, folder)
             failures += check_optimized(source, texts, folder)
             failures += check_matrix(source, texts, folder, held=not models)
     return 1 if failures else 0
