@@ -6,8 +6,10 @@
 #include <set>
 
 #include "base/half.h"
+#include "octavo/error.h"
 #include "ops/value_types.h"
 #include "quant/exclusions.h"
+#include "quant/scale.h"
 
 namespace octavo::quant {
 namespace {
@@ -18,6 +20,14 @@ constexpr std::size_t kFewElements = 256;  // constants that are not worth a Cas
 float clamp_to_half(float x) {
   if (x == 0 || std::isnan(x) || std::isinf(x)) return x;
   return std::copysign(std::clamp(std::fabs(x), kSmallestHalf, kLargestHalf), x);
+}
+
+/// What the other quantisers refuse where it is not finite. Masks come in elsewhere.
+bool is_weight(const ir::Node& node, std::size_t slot, const Tensor& tensor) {
+  if (tensor.rank() != 2) return false;
+  if (node.op == "Gather") return slot == 0;
+  if (node.op == "MatMul" || node.op == "Gemm" || node.op == "FusedMatMul") return slot < 2;
+  return (node.op == "Attention" && slot == 1) || node.op == "EmbedLayerNormalization";
 }
 
 Tensor to_half(const Tensor& floats) {
@@ -54,8 +64,12 @@ bool has_weights(const ir::Graph& graph, const ir::Node& node) {
 
 class HalfConverter {
  public:
-  HalfConverter(ir::Graph& graph, const QuantizeOptions& options)
-      : graph_(graph), options_(options), exclusions_(options), types_(ops::value_types(graph)) {
+  HalfConverter(ir::Graph& graph, const QuantizeOptions& options, ClampedWeights& clamped)
+      : graph_(graph),
+        options_(options),
+        clamped_(clamped),
+        exclusions_(options),
+        types_(ops::value_types(graph)) {
     const auto& blocked =
         options.blocked_ops ? *options.blocked_ops : default_float16_blocked_ops();
     blocked_.insert(blocked.begin(), blocked.end());
@@ -102,6 +116,24 @@ class HalfConverter {
     }
   }
 
+  ir::ValueId narrow_constant(const ir::Node& node, std::size_t slot) {
+    const std::string name = graph_.value(node.inputs[slot]).name;
+    const Tensor& floats = *graph_.constant(node.inputs[slot]);
+    if (is_weight(node, slot, floats)) require_finite(floats, name);
+    if (floats.elements() > 1) {
+      for (const float x : floats.data<float>()) {
+        const float magnitude = std::fabs(x);
+        if (!(magnitude > kLargestHalf) || std::isinf(x)) continue;
+        ++clamped_.count;
+        if (magnitude <= clamped_.largest) continue;
+        clamped_.largest = magnitude;
+        clamped_.tensor = name;
+        clamped_.op = node.op;
+      }
+    }
+    return graph_.add_constant(name, to_half(floats));
+  }
+
   void keep(ir::NodeId id, const ir::Node& node) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ir::ValueId input = node.inputs[i];
@@ -119,8 +151,7 @@ class HalfConverter {
       ir::ValueId narrow = input;
       if (graph_.constant(input) != nullptr) {
         auto& known = constants_[input];
-        if (known == 0)
-          known = graph_.add_constant(graph_.value(input).name, to_half(*graph_.constant(input)));
+        if (known == 0) known = narrow_constant(node, i);
         narrow = known;
       } else if (!is_half(input)) {
         narrow = cast(input, DType::kFloat16);
@@ -163,6 +194,7 @@ class HalfConverter {
 
   ir::Graph& graph_;
   const QuantizeOptions& options_;
+  ClampedWeights& clamped_;
   Exclusions exclusions_;
   std::vector<std::optional<DType>> types_;
   std::set<std::string, std::less<>> blocked_;
@@ -170,6 +202,25 @@ class HalfConverter {
   std::map<ir::ValueId, ir::ValueId> widened_, narrowed_, constants_;
   std::vector<QuantizedNode> report_;
 };
+
+/// A list of operator types may serve many models; one of which nothing is there is a mistake.
+void check_blocked_ops(const ir::Graph& graph, const QuantizeOptions& options) {
+  std::string all;
+  for (const std::string& op : options.blocked_ops.value_or(std::vector<std::string>{}))
+    all += (all.empty() ? "" : ", ") + op;
+  if (all.empty()) return;
+  const bool weights_alone = options.mode == QuantizeMode::kBFloat16;
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    if (weights_alone && !has_weights(graph, node)) continue;
+    if (std::ranges::find(*options.blocked_ops, node.op) != options.blocked_ops->end()) return;
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              {.message = "--keep-float names no operator type that would be converted",
+               .expected = "types such as Softmax or LayerNormalization",
+               .found = "'" + all + "'",
+               .fix = "octavo inspect --graph MODEL lists the nodes"});
+}
 
 std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptions& options) {
   std::vector<QuantizedNode> report;
@@ -194,7 +245,10 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
       const bool table = node.is("Gather") && i == 0;
       const std::string name = graph.value(input).name;
       auto& stored = narrowed[input];
-      if (stored == 0) stored = graph.add_constant(name, to_bfloat(*tensor));
+      if (stored == 0) {
+        if (is_weight(node, i, *tensor)) require_finite(*tensor, name);
+        stored = graph.add_constant(name, to_bfloat(*tensor));
+      }
       line.quantized = true;
       line.note = "bfloat16 weights";
       if (table) {  // widened after the lookup: the rows that are read, not the table
@@ -220,11 +274,13 @@ std::vector<QuantizedNode> store_as_bfloat(ir::Graph& graph, const QuantizeOptio
 
 }  // namespace
 
-std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options) {
+std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options,
+                                           ClampedWeights& clamped) {
+  check_blocked_ops(graph, options);
   std::vector<QuantizedNode> report = options.mode == QuantizeMode::kFloat16
-                                          ? HalfConverter(graph, options).run()
+                                          ? HalfConverter(graph, options, clamped).run()
                                           : store_as_bfloat(graph, options);
-  check_something_is_left(report);
+  check_something_is_left(options, report);
   return report;
 }
 

@@ -14,6 +14,10 @@ namespace octavo::quant {
 ///
 /// bfloat16: weights are stored so and widened where they are read; arithmetic stays float32.
 /// Error(kInvalidArgument) for an exclusion that matches nothing and where nothing is converted.
-std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options);
+/// Error(kUnsupported) for weights that are not finite, as the other quantisers have it; masks may
+/// hold infinities. `clamped` counts what was beyond 65504, single numbers (limits, the least score
+/// of a mask) apart.
+std::vector<QuantizedNode> convert_to_half(ir::Graph& graph, const QuantizeOptions& options,
+                                           ClampedWeights& clamped);
 
 }  // namespace octavo::quant

@@ -105,7 +105,7 @@ QuantizeReport quantize(ir::Graph& graph, const QuantizeOptions& options, const 
         refuse_quantised(graph);
         prepare(graph, options, store);
         if (options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16) {
-          report.nodes = convert_to_half(graph, options);
+          report.nodes = convert_to_half(graph, options, report.clamped);
         } else {
           const Targets targets = quantizable(graph, options);
           if (options.mode == QuantizeMode::kStatic) check_ranges(targets, ranges);

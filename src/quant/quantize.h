@@ -13,6 +13,7 @@ namespace octavo::quant {
 struct QuantizeReport {
   std::vector<QuantizedNode> nodes;  // every node with weights
   std::size_t quantized = 0;         // of them
+  ClampedWeights clamped{};          // mode float16
 };
 
 /// Rewrites `graph` as the options say; its inputs and outputs keep their names. Static modes need

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -12,6 +13,8 @@
 #include "octavo/error.h"
 #include "ops/evaluate.h"
 #include "quant/exclusions.h"
+#include "quant/scale.h"
+#include "quant/sensitivity.h"
 #include "quant/targets.h"
 #include "tensor/testing.h"
 
@@ -241,6 +244,76 @@ TEST(Quantize, NamesAreThoseOfOnnxruntimesQuantiser) {
   }
 }
 
+/// Integers, or zero points, that a quantised graph reads under a name.
+std::vector<std::int64_t> constant_of(const ir::Graph& graph, const std::string& name) {
+  for (const ir::NodeId id : graph.topological_order()) {
+    for (const ir::ValueId input : graph.node(id).inputs) {
+      if (graph.value(input).name == name && graph.constant(input) != nullptr)
+        return graph.constant(input)->to_int64s();
+    }
+  }
+  ADD_FAILURE() << "no constant " << name;
+  return {};
+}
+
+/// The graph of Model in static mode with uint8 weights and a scale a column.
+ir::Graph static_per_channel(QuantizeOptions options) {
+  options.mode = QuantizeMode::kStatic;
+  options.weight_type = QuantizedType::kUInt8;
+  options.per_channel = true;
+  const Ranges ranges = observed(Model(), options);
+  Model model;
+  quantize(model.graph, options, ranges);
+  return model.graph;
+}
+
+// onnxruntime's QDQQuantizer takes every initialiser with an axis as symmetric; QOperator does not.
+TEST(Quantize, StaticQdqPerChannelHasOneZeroPoint) {
+  QuantizeOptions qdq, qoperator;
+  qdq.format = QuantizeFormat::kQdq;
+  const std::vector<std::int64_t> zeros = constant_of(static_per_channel(qdq), "w1_zero_point");
+  EXPECT_EQ(zeros, std::vector<std::int64_t>(24, 128));
+  const std::vector<std::int64_t> own = constant_of(static_per_channel(qoperator), "w1_zero_point");
+  EXPECT_NE(own, zeros);
+}
+
+TEST(Quantize, WhatIsMeasuredHasTheIntegersOfTheFile) {
+  QuantizeOptions options;
+  options.mode = QuantizeMode::kStatic;
+  options.weight_type = QuantizedType::kUInt8;
+  options.per_channel = true;
+  Model model;
+  prepare(model.graph, options);
+  const QuantizeOptions measured = measurable(model.graph, options);
+  ASSERT_EQ(measured.format, QuantizeFormat::kQdq);
+  const ir::Graph file = static_per_channel(options), twin = static_per_channel(measured);
+  for (const char* name : {"w1_quantized", "w1_zero_point", "w2_quantized", "w2_zero_point"})
+    EXPECT_EQ(constant_of(file, name), constant_of(twin, name)) << name;
+}
+
+// Tables are what onnxruntime's quantiser quantises as activations: symmetric as weights of the
+// same type are.
+TEST(Quantize, TableOfOneScaleIsSymmetricWhereUnsignedWeightsAre) {
+  for (const auto type : {QuantizedType::kUInt8, QuantizedType::kInt8}) {
+    for (const bool symmetric : {true, false}) {
+      QuantizeOptions options;
+      options.mode = QuantizeMode::kDynamic;
+      options.tables = QuantizedTables::kTensor;
+      options.weight_type = type;
+      options.weight_symmetric = symmetric;
+      Model model;
+      quantize(model.graph, options);
+      const Tensor floats = random_tensor({11, 32}, 1, 0.5f);
+      const auto [low, high] = std::ranges::minmax(floats.data<float>());
+      const bool around_zero = type == QuantizedType::kUInt8 && symmetric;
+      const Scale wanted = choose_scale(low, high, {QuantizedType::kUInt8, around_zero, false});
+      EXPECT_EQ(constant_of(model.graph, "table_zero_point"),
+                std::vector<std::int64_t>{wanted.zero});
+      EXPECT_EQ(wanted.zero == 128, around_zero) << "the table proves nothing";
+    }
+  }
+}
+
 TEST(Quantize, ExclusionsByNameGlobAndOperator) {
   for (const auto& [exclude, ops, left] :
        std::vector<std::tuple<std::vector<std::string>, std::vector<std::string>, int>>{
@@ -342,6 +415,91 @@ TEST(Quantize, Float16ClampsAndKeepsWhatIsBlocked) {
       const Tensor constant = graph.constant(node.input(1))->to_float32();
       EXPECT_EQ(constant.data<float>()[0], 65504.0f);
       EXPECT_GT(constant.data<float>()[1], 0.0f);
+    }
+  }
+}
+
+/// Rows of a product with the weights, of which one is `odd`.
+ir::Graph product_with(float odd) {
+  ir::Graph graph;
+  const ir::ValueId x = graph.add_input("x", DType::kFloat32, {{-1, "rows"}, {32, ""}});
+  Tensor weights = random_tensor({32, 16}, 1, 0.5f);
+  weights.mutable_data<float>()[37] = odd;
+  weights.mutable_data<float>()[38] = -70000.0f;
+  graph.add_output(
+      graph.emit("MatMul", {x, graph.add_constant("w", std::move(weights))}, {}, "", "product"),
+      "y");
+  return graph;
+}
+
+TEST(Quantize, Float16SaysWhatItClamps) {
+  for (const auto mode : {QuantizeMode::kFloat16, QuantizeMode::kBFloat16}) {
+    QuantizeOptions options;
+    options.mode = mode;
+    ir::Graph graph = product_with(1e6f), within = product_with(1.0f);
+    const ClampedWeights clamped = quantize(graph, options).clamped;
+    const bool half = mode == QuantizeMode::kFloat16;
+    EXPECT_EQ(clamped.count, half ? 2u : 0u);
+    EXPECT_EQ(clamped.largest, half ? 1e6f : 0.0f);
+    EXPECT_EQ(clamped.tensor, half ? "w" : "");
+    EXPECT_EQ(clamped.op, half ? "MatMul" : "");
+    EXPECT_EQ(quantize(within, options).clamped.count, half ? 1u : 0u);
+  }
+}
+
+TEST(Quantize, RefusesWeightsThatAreNotFiniteInEveryMode) {
+  for (const auto mode : {QuantizeMode::kOctavo, QuantizeMode::kDynamic, QuantizeMode::kFloat16,
+                          QuantizeMode::kBFloat16, QuantizeMode::kInt8, QuantizeMode::kInt4}) {
+    for (const float odd : {std::nanf(""), INFINITY, -INFINITY}) {
+      QuantizeOptions options;
+      options.mode = mode;
+      ir::Graph graph = product_with(odd);
+      try {
+        quantize(graph, options);
+        ADD_FAILURE() << quantize_mode_name(mode) << " took " << odd;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+        EXPECT_NE(std::string(error.what()).find("not finite"), std::string::npos) << error.what();
+      }
+    }
+  }
+}
+
+// A mask of infinities is no weight.
+TEST(Quantize, HalvesKeepInfiniteMasks) {
+  for (const auto mode : {QuantizeMode::kFloat16, QuantizeMode::kBFloat16}) {
+    ir::Graph graph = product_with(1.0f);
+    Tensor mask(DType::kFloat32, {32, 16});
+    std::ranges::fill(mask.mutable_data<float>(), -INFINITY);
+    const ir::ValueId y = graph.outputs()[0].value;
+    const ir::ValueId masked =
+        graph.emit("Add", {y, graph.add_constant("mask", std::move(mask))}, {}, "", "masked");
+    graph.set_outputs({{"y", masked}});
+    QuantizeOptions options;
+    options.mode = mode;
+    EXPECT_NO_THROW(quantize(graph, options)) << quantize_mode_name(mode);
+  }
+}
+
+TEST(Quantize, RefusesModelsInSixteenBits) {
+  for (const auto made : {QuantizeMode::kFloat16, QuantizeMode::kBFloat16}) {
+    for (const auto mode : {QuantizeMode::kOctavo, QuantizeMode::kDynamic, QuantizeMode::kFloat16,
+                            QuantizeMode::kBFloat16, QuantizeMode::kInt8, QuantizeMode::kInt4}) {
+      Model model;
+      QuantizeOptions options;
+      options.mode = made;
+      quantize(model.graph, options);
+      options = {};
+      options.mode = mode;
+      try {
+        quantize(model.graph, options);
+        ADD_FAILURE() << quantize_mode_name(mode) << " took " << quantize_mode_name(made);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+        const std::string wanted = "in " + std::string(quantize_mode_name(made)) + " already";
+        EXPECT_NE(std::string(error.what()).find(wanted), std::string::npos) << error.what();
+        EXPECT_FALSE(error.info().fix.empty());
+      }
     }
   }
 }

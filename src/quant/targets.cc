@@ -172,7 +172,7 @@ class Chooser {
         out_.activations.push_back(graph_.value(node.outputs[0]).name);
     }
     exclusions_.check();
-    if (out_.nodes.empty()) check_something_is_left(out_.left);
+    if (out_.nodes.empty()) check_something_is_left(options_, out_.left);
     return std::move(out_);
   }
 
@@ -216,6 +216,20 @@ class Chooser {
   Exclusions exclusions_;
   Targets out_;
 };
+
+}  // namespace
+
+namespace {
+
+[[noreturn]] void refuse_halves(const std::string& tensor, const ir::Node& node, DType dtype) {
+  const std::string type = dtype == DType::kFloat16 ? "float16" : "bfloat16";
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "the model is in " + type + " already",
+               .place = "weights '" + tensor + "' of node '" + node.name + "' (" + node.op + ")",
+               .expected = "a model in float32",
+               .found = "weights in " + type,
+               .fix = "start from the float32 model that it was made from"});
+}
 
 }  // namespace
 
@@ -267,6 +281,12 @@ void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore
 void refuse_quantised(const ir::Graph& graph) {
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
+    for (const ir::ValueId input : node.inputs) {
+      const Tensor* tensor = input == ir::kNoValue ? nullptr : graph.constant(input);
+      if (tensor == nullptr || tensor->rank() < 2) continue;
+      if (tensor->dtype() == DType::kFloat16 || tensor->dtype() == DType::kBFloat16)
+        refuse_halves(graph.value(input).name, node, tensor->dtype());
+    }
     if (!quantised_already(node)) continue;
     throw Error(ErrorCode::kUnsupported, {.message = "the model is quantised already",
                                           .place = "node '" + node.name + "' (" + node.op + ")",

@@ -44,7 +44,8 @@ void name_values(ir::Graph& graph);
 /// there is one.
 void prepare(ir::Graph& graph, const QuantizeOptions& options, const TensorStore* store = nullptr);
 
-/// Error(kUnsupported) for a graph with operators that quantisers make.
+/// Error(kUnsupported) for a graph with operators that quantisers make, or with matrices in 16
+/// bits.
 void refuse_quantised(const ir::Graph& graph);
 
 /// The targets of a prepared and named graph. Error(kUnsupported) for a graph that is quantised
