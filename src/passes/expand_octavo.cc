@@ -80,8 +80,9 @@ class Expander {
   ValueId rotary(const ir::Node& node) {
     const std::int64_t heads = node.attributes.require_int("num_heads");
     const std::string& name = node.name;
-    const ValueId x = node.input(0), mask = node.input(2);
-    const auto [cos, sin] = tokens_.rotary(mask != kNoValue ? mask : x, mask, node.input(1));
+    const ValueId x = node.input(0), mask = node.input(2), ids = graph_.find_input("input_ids");
+    const ValueId tokens = mask != kNoValue ? mask : ids != kNoValue ? ids : x;
+    const auto [cos, sin] = tokens_.rotary(tokens, mask, node.input(1));
     const ValueId split = split_heads(x, heads, name + ".heads");
     ir::Attributes last;
     last.set("axis", std::int64_t{-1});

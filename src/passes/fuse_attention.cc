@@ -20,8 +20,8 @@ namespace {
 /// Weights of query, key and value side by side.
 struct Projection {
   ir::ValueId x = ir::kNoValue;
-  Tensor weight;               // [in, 3 * hidden]
-  std::optional<Tensor> bias;  // [3 * hidden]
+  Tensor weight;  // [in, 3 * hidden]
+  Tensor bias;    // [3 * hidden]
 };
 
 Tensor side_by_side(const std::vector<Linear>& parts) {
@@ -40,11 +40,10 @@ Tensor side_by_side(const std::vector<Linear>& parts) {
   return out;
 }
 
-std::optional<Tensor> joined_bias(const std::vector<Linear>& parts) {
+/// Zeros where there is none: onnxruntime's kernel needs the input that its schema calls optional.
+Tensor joined_bias(const std::vector<Linear>& parts) {
   std::vector<float> out;
-  bool any = false;
   for (const Linear& part : parts) {
-    any |= part.bias != nullptr;
     const auto width = static_cast<std::size_t>(part.weight->dim(1));
     if (part.bias == nullptr) {
       out.resize(out.size() + width, 0.0f);
@@ -53,7 +52,7 @@ std::optional<Tensor> joined_bias(const std::vector<Linear>& parts) {
       out.insert(out.end(), values.begin(), values.end());
     }
   }
-  return any ? std::optional(Tensor::vector<float>(out)) : std::nullopt;
+  return Tensor::vector<float>(out);
 }
 
 bool equal_thirds(const ir::Graph& graph, const ir::Node& split, std::int64_t width) {
@@ -89,9 +88,7 @@ class Fuser {
       const ir::ValueId weight =
           graph_.add_constant(node.name + ".qkv_weight", std::move(projection->weight));
       const ir::ValueId qkv_bias =
-          projection->bias
-              ? graph_.add_constant(node.name + ".qkv_bias", std::move(*projection->bias))
-              : ir::kNoValue;
+          graph_.add_constant(node.name + ".qkv_bias", std::move(projection->bias));
       inputs = {projection->x, weight, qkv_bias, mask, ir::kNoValue, bias};
     } else {
       inputs = {node.input(0), node.input(1), node.input(2), ir::kNoValue, mask, bias};

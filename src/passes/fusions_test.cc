@@ -250,6 +250,9 @@ TEST(FuseAttention, JoinsProductsOfOneValue) {
       EXPECT_EQ(apply(fuse_attention, b.graph).fired, 1u);
       EXPECT_EQ(fused(b.graph, "Attention"), 1u);
       EXPECT_EQ(b.graph.alive_count(), masked ? 3u : 2u);
+      const Tensor* bias = b.graph.constant(b.graph.producer(b.graph.outputs()[0].value)->input(2));
+      ASSERT_NE(bias, nullptr);  // without it onnxruntime's kernel ends the process
+      EXPECT_EQ(bias->shape(), Shape{3 * kWidth});
     }
   }
 }

@@ -56,6 +56,7 @@ struct Pass {
 };
 
 // One file each.
+void widen_halves(ir::Graph& graph, PassContext& context);
 void open_contrib(ir::Graph& graph, PassContext& context);
 void join_integer_products(ir::Graph& graph, PassContext& context);
 void widen_quantized(ir::Graph& graph, PassContext& context);

@@ -9,6 +9,7 @@ namespace octavo::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
+    {"widen_halves", 1, widen_halves},
     {"open_contrib", 1, open_contrib},
     {"join_integer_products", 1, join_integer_products},
     {"widen_quantized", 1, widen_quantized},

@@ -15,6 +15,7 @@ std::string op_name(const std::string& op, const std::string& domain) {
 ModelFiles checked_source(const std::string& model, const WriteModelOptions& write) {
   ModelFiles files = find_model(model);
   check_output(files, write);
+  check_writable(write);
   return files;
 }
 
@@ -56,6 +57,7 @@ void number_as_checkpoints_do(const ModelFiles& source, ir::Graph& graph) {
   for (const ir::NodeId id : graph.topological_order()) {
     ir::Node& node = graph.node(id);
     if (node.is("PositionIds", "ai.octavo")) node.inputs.resize(1);
+    if (node.is("RotaryEmbedding", "ai.octavo")) node.inputs.resize(2);
   }
 }
 

@@ -79,13 +79,13 @@ ir::Graph simplified(ir::Graph graph) {
   return out;
 }
 
-/// The matrices that the file itself has in float32: products with them it does not quantise.
+/// The matrices that the file itself has in floats: products with them it does not quantise.
 std::set<ir::ValueId> float_matrices(const ir::Graph& graph) {
   std::set<ir::ValueId> out;
   for (std::size_t i = 0; i < graph.value_count(); ++i) {
     const auto id = static_cast<ir::ValueId>(i);
     const Tensor* constant = graph.constant(id);
-    if (constant != nullptr && constant->rank() == 2 && constant->dtype() == DType::kFloat32) {
+    if (constant != nullptr && constant->rank() == 2 && dtype_is_float(constant->dtype())) {
       out.insert(id);
     }
   }

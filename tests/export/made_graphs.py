@@ -41,7 +41,7 @@ class Graph:
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
-def biased_attention(path, relative, window):
+def biased_attention(path, relative, window, with_biases=True):
     g = Graph()
     x = g.node("Gather", g.weight(80, WIDTH), "input_ids")
     length = g.node("Gather", g.node("Shape", "input_ids"), g.int(1))
@@ -58,7 +58,8 @@ def biased_attention(path, relative, window):
         bias = g.node("Where", far, g.constant(LOWEST), bias)
 
     def heads(perm):
-        value = g.node("Add", g.node("MatMul", x, g.weight(WIDTH, WIDTH)), g.weight(WIDTH))
+        value = g.node("MatMul", x, g.weight(WIDTH, WIDTH))
+        value = g.node("Add", value, g.weight(WIDTH)) if with_biases else value
         return g.node("Transpose", g.node("Reshape", value, g.ints(0, 0, HEADS, WIDTH // HEADS)), perm=perm)
 
     scores = g.node("MatMul", heads([0, 2, 1, 3]), heads([0, 2, 3, 1]))

@@ -183,6 +183,8 @@ def check_made(name, make, wanted, directory, loaded=None):
 
 MADE = {
     "bias by distance": (lambda path: made_graphs.biased_attention(path, True, 0), {"Attention": 1}),
+    # onnxruntime's Attention without the input for biases ends the process.
+    "products without biases": (lambda path: made_graphs.biased_attention(path, False, 0, False), {"Attention": 1}),
     "local window": (lambda path: made_graphs.biased_attention(path, False, 2), {"Attention": 1}),
     # The norm without a skip has no name that a checker knows; written out, it is what onnxruntime fuses at load.
     "RMS norms": (made_graphs.rms_norms, {"SkipSimplifiedLayerNormalization": 2, "QuickGelu": 2},

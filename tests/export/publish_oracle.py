@@ -1,6 +1,6 @@
 """The three files that `octavo convert --publish` writes, in onnxruntime.
 
-    publish_oracle.py tiny     tiny models: rows alone, padded on the right and on the left give the same in the optimised
+    publish_oracle.py tiny     tiny models: rows alone, padded on the right, on the left or inside give the same in the optimised
                                file, and nearly the same in the quantised one
     publish_oracle.py models   all-MiniLM-L6-v2 ($OCTAVO_MODELS), loaded as sentence-transformers loads such a directory,
                                against the golden embeddings
@@ -49,8 +49,10 @@ def check_tiny(scratch: pathlib.Path) -> None:
         config = json.loads((model / "config.json").read_text())
         pad = config["pad_token_id"]
         left = {name: padded(mask, values, pad if name == "input_ids" else 0) for name, values in right.items()}
+        hole = {name: values.copy() for name, values in right.items()}
+        hole["attention_mask"][:, 2] = 0
         last = {name: values[-1:, : int(mask[-1].sum())] for name, values in right.items()}
-        for side, feeds in (("alone", last), ("padded right", right), ("padded left", left)):
+        for side, feeds in (("alone", last), ("padded right", right), ("padded left", left), ("a hole", hole)):
             plain, optimized, quantized = (session.run(None, feeds)[0] for session in sessions)
             if plain.ndim == 3:
                 kept = feeds["attention_mask"] == 1
