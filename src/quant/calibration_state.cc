@@ -17,7 +17,6 @@ constexpr const char* kFormat = "octavo calibration 1";
 nlohmann::json describe(const ObserverOptions& options) {
   return {{"method", calibration_method_name(options.method)},
           {"symmetric", options.symmetric},
-          {"averaging_constant", options.averaging_constant},
           {"percentile", options.percentile},
           {"bins", options.bins},
           {"quantized_levels", options.quantized_levels}};

@@ -40,9 +40,6 @@ CalibrationMethod parse_calibration_method(std::string_view name) {
 
 void check_observer_options(const ObserverOptions& options) {
   const auto in = [](double x, double low, double high) { return x >= low && x <= high; };
-  if (!in(options.averaging_constant, 0, 1))
-    refuse("the averaging constant is out of range", "0 to 1",
-           std::to_string(options.averaging_constant));
   if (!in(options.percentile, 50, 100))
     refuse("the percentile is out of range", "50 to 100", std::to_string(options.percentile));
   if (options.bins < 4 || options.bins > 65536 || options.bins % 2 != 0)

@@ -23,8 +23,6 @@ std::string_view calibration_method_name(CalibrationMethod method);
 struct ObserverOptions {
   CalibrationMethod method = CalibrationMethod::kMinMax;
   bool symmetric = false;  // ranges [-a, a]
-  /// Moving average: weight of a new sample against all before it.
-  double averaging_constant = 0.01;
   /// Percentile: how much of the distribution the range keeps; 100 keeps all.
   double percentile = 99.999;
   /// Percentile and entropy: bins of a histogram when it begins; it grows to at most twice as many.

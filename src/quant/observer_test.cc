@@ -189,7 +189,6 @@ TEST(Observers, CheckTheirOptions) {
   check_observer_options({});
   refused([](ObserverOptions& o) { o.percentile = 101; });
   refused([](ObserverOptions& o) { o.percentile = std::nan(""); });
-  refused([](ObserverOptions& o) { o.averaging_constant = -0.1; });
   refused([](ObserverOptions& o) { o.bins = 7; });
   refused([](ObserverOptions& o) { o.quantized_levels = 4096; });
 }

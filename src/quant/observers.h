@@ -27,13 +27,18 @@ class MinMaxObserver : public ExtentObserver {
   TensorRange range() const override;
 };
 
-/// Exponential moving average of the samples' extents: m += c (new - m). Symmetric: of their
-/// largest magnitude.
-class MovingAverageObserver : public ExtentObserver {
+/// The mean of the samples' extents. Symmetric: the larger magnitude of its ends.
+class MovingAverageObserver : public Observer {
  public:
-  using ExtentObserver::ExtentObserver;
+  explicit MovingAverageObserver(const ObserverOptions& options) : options_(options) {}
   void observe(std::span<const float> values) override;
   TensorRange range() const override;
+  std::vector<double> state() const override;
+  bool restore(std::span<const double> state) override;
+
+ private:
+  ObserverOptions options_;
+  double samples_ = 0, min_ = 0, max_ = 0;
 };
 
 /// A histogram, over [-t, t] or of magnitudes over [0, t].

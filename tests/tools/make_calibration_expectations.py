@@ -56,11 +56,10 @@ def min_max(arrays, moving, symmetric):
         path = os.path.join(folder, "m.onnx")
         onnx.save(model, path)
         calibrator = calibrate.MinMaxCalibrater(path, augmented_model_path=os.path.join(folder, "a.onnx"),
-                                                symmetric=symmetric, moving_average=moving, averaging_constant=0.01)
+                                                symmetric=symmetric, moving_average=moving)
         calibrator.augment_graph()
         calibrator.create_inference_session()
-        for array in arrays:  # a call a sample: the average moves between calls
-            calibrator.collect_data(Reader([array]))
+        calibrator.collect_data(Reader(arrays))  # one call, as quantize_static makes it: the average is the mean
         found = calibrator.compute_data()["x"].range_value
     return [float(np.squeeze(found[0])), float(np.squeeze(found[1]))]
 
