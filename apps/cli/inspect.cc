@@ -61,22 +61,38 @@ EmbeddingSettings embedding_settings(const std::string& model, const EmbedderOpt
   }
 }
 
+/// "name value, name value".
+std::string pairs_text(const Json& values) {
+  std::string out;
+  for (const auto& [name, value] : values.items())
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", name, value.get<std::string>());
+  return out;
+}
+
+/// What the digest of a record is of: one file as sha256sum has it, or the digests of several.
+std::string digest_text(const Json& record) {
+  const std::string digest = record.at("source_sha256").get<std::string>().substr(0, 16);
+  std::string names;
+  const Json files = record.value("source_files", Json::array());
+  for (const Json& name : files) names += (names.empty() ? "" : ", ") + name.get<std::string>();
+  if (files.size() == 1) return fmt::format("sha256 {} of {}", digest, names);
+  return fmt::format("sha256 {} of the sha256 of {}, a line each", digest,
+                     names.empty() ? "its files" : names);
+}
+
 /// Where the model comes from, then a line a step: "  convert: opset 17".
 std::string record_text(const Json& record) {
-  std::string out =
-      fmt::format("  from {} (sha256 {}), by {}\n", record.at("source").get<std::string>(),
-                  record.at("source_sha256").get<std::string>().substr(0, 16),
-                  record.at("tool_version").get<std::string>());
+  std::string out = fmt::format("  from {} ({}), by {}\n", record.at("source").get<std::string>(),
+                                digest_text(record), record.at("tool_version").get<std::string>());
   for (const Json& step : record.at("recipe")) {
-    std::string options;
-    for (const auto& [name, value] : step.at("options").items())
-      options +=
-          fmt::format("{}{} {}", options.empty() ? "" : ", ", name, value.get<std::string>());
+    const std::string options = pairs_text(step.at("options"));
     out += fmt::format("  {}{}{}\n", step.at("verb").get<std::string>(),
                        options.empty() ? "" : ": ", options);
   }
-  for (const auto& [name, value] : record.at("measured").items())
-    out += fmt::format("  measured {}: {}\n", name, value.get<double>());
+  for (const auto& [name, value] : record.at("measured").items()) {
+    out += value.is_object() ? fmt::format("  measured on: {}\n", pairs_text(value))
+                             : fmt::format("  measured {}: {}\n", name, value.get<double>());
+  }
   if (record.contains("sensitivity")) {
     const Json& layers = record.at("sensitivity").at("layers");
     out += fmt::format(

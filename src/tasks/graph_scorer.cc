@@ -110,9 +110,21 @@ double GraphScorer::baseline() {
   kept_ = baseline_.has_value();
   if (baseline_) return *baseline_;
   Embedder exact = Embedder::load(files_.path, embedder_);
+  describe(exact);
   baseline_ = options_.score(exact);
   scores_.put({{"float", *baseline_}});
   return *baseline_;
+}
+
+void GraphScorer::describe(const Embedder& embedder) {
+  if (description_.empty() && options_.describe_score)
+    description_ = options_.describe_score(embedder);
+}
+
+const std::map<std::string, std::string>& GraphScorer::description() {
+  if (description_.empty() && options_.describe_score)
+    describe(Embedder::load(files_.path, embedder_));
+  return description_;
 }
 
 bool GraphScorer::quantizes_nothing(const std::vector<std::string>& excluded) const {

@@ -27,6 +27,8 @@ class GraphScorer {
   double baseline();
   /// The score with these nodes left in float, and everything else quantised that can be.
   double without(const std::vector<std::string>& excluded);
+  /// options.describe_score of the float model; loads it where all scores came from an earlier run.
+  const std::map<std::string, std::string>& description();
   /// Whether the last score came from an earlier run.
   bool kept() const { return kept_; }
 
@@ -35,6 +37,7 @@ class GraphScorer {
   void put(const std::map<std::string, double>& numbers);
 
  private:
+  void describe(const Embedder& embedder);
   bool quantizes_nothing(const std::vector<std::string>& excluded) const;
 
   const ModelFiles& files_;
@@ -46,6 +49,7 @@ class GraphScorer {
   std::string recipe_;  // its digest and a blank
   QualityScores scores_;
   std::optional<double> baseline_;
+  std::map<std::string, std::string> description_;
   bool kept_ = false;
 };
 

@@ -15,6 +15,7 @@ namespace octavo::tasks {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
+constexpr const char* kMeasuredOn = "on";  // among the figures of "measured"
 
 std::string source_name(const std::string& path) {
   std::filesystem::path name = std::filesystem::absolute(path).lexically_normal();
@@ -48,9 +49,11 @@ std::string ModelRecord::to_json(int indent) const {
                              {"tool_version", tool_version},
                              {"source", source},
                              {"source_sha256", source_digest},
+                             {"source_files", source_files},
                              {"recipe", std::move(steps)}};
   out["measured"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : measured) out["measured"][name] = value;
+  if (!measured_on.empty()) out["measured"][kMeasuredOn] = measured_on;
   if (!sensitivity.empty()) {
     nlohmann::ordered_json layers = nlohmann::ordered_json::array();
     for (const LayerSensitivity& layer : sensitivity) {
@@ -72,6 +75,9 @@ ModelRecord ModelRecord::from_json(const std::string& text) {
   ModelRecord out{.tool_version = root.string_or("tool_version", ""),
                   .source = root.string_or("source", ""),
                   .source_digest = root.string_or("source_sha256", "")};
+  if (const auto files = root.get("source_files")) {
+    for (const JsonValue file : files->elements()) out.source_files.emplace_back(file.as_string());
+  }
   for (const JsonValue step : root.at("recipe").elements()) {
     RecipeStep& added = out.recipe.emplace_back();
     added.verb = step.at("verb").as_string();
@@ -79,8 +85,14 @@ ModelRecord ModelRecord::from_json(const std::string& text) {
       added.options.emplace(name, value.as_string());
   }
   if (const auto measured = root.get("measured")) {
-    for (const auto& [name, value] : measured->members())
-      out.measured.emplace(name, value.as_double());
+    for (const auto& [name, value] : measured->members()) {
+      if (name != kMeasuredOn) {
+        out.measured.emplace(name, value.as_double());
+        continue;
+      }
+      for (const auto& [what, said] : value.members())
+        out.measured_on.emplace(what, said.as_string());
+    }
   }
   if (const auto sensitivity = root.get("sensitivity")) {
     out.sensitivity_metric = sensitivity->string_or("metric", "");
@@ -156,6 +168,7 @@ ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported,
     try {
       out = ModelRecord::from_json(found->second);
       out.measured.clear();
+      out.measured_on.clear();
       out.sensitivity.clear();
       out.sensitivity_metric.clear();
     } catch (const Error&) {
@@ -164,7 +177,11 @@ ModelRecord make_record(const ModelFiles& source, const ImportedModel& imported,
   }
   if (out.recipe.empty()) {
     out.source = source_name(source.path);
-    out.source_digest = formats::sha256_files(imported.files);
+    out.source_digest = imported.files.size() == 1 ? formats::sha256_file(imported.files.front())
+                                                   : formats::sha256_files(imported.files);
+    out.source_files.clear();
+    for (const std::string& file : imported.files)
+      out.source_files.push_back(std::filesystem::path(file).filename().string());
   }
   out.tool_version = std::string("octavo ") + OCTAVO_VERSION;
   out.recipe.push_back(std::move(step));

@@ -26,13 +26,17 @@ struct RecipeStep {
 };
 
 struct ModelRecord {
-  std::string tool_version{};        // "octavo 0.1.0"
-  std::string source{};              // name of the file or directory that the first step read
-  std::string source_digest{};       // SHA-256 of the source's weights and config
-  std::vector<RecipeStep> recipe{};  // in their order
-  std::map<std::string, double> measured{};     // "max_error", "ndcg_at_10_loss": of the last step
-  std::vector<LayerSensitivity> sensitivity{};  // of the last step, the worst first; or none
-  std::string sensitivity_metric{};             // that ranks it
+  std::string tool_version{};  // "octavo 0.1.0"
+  std::string source{};        // name of the file or directory that the first step read
+  /// SHA-256: of the file, where `source_files` names one; else of the files' digests in that
+  /// order, in hexadecimal, each with a newline. Records of octavo 0.1 without names: the latter.
+  std::string source_digest{};
+  std::vector<std::string> source_files{};   // names of the files that were read
+  std::vector<RecipeStep> recipe{};          // in their order
+  std::map<std::string, double> measured{};  // "max_error", "ndcg_at_10_loss": of the last step
+  std::map<std::string, std::string> measured_on{};  // "data_set", "split", "pooling" ...
+  std::vector<LayerSensitivity> sensitivity{};       // of the last step, the worst first; or none
+  std::string sensitivity_metric{};                  // that ranks it
 
   /// One line of JSON without an indent, else several.
   std::string to_json(int indent = -1) const;

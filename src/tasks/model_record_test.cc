@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "formats/onnx_writer.h"
 #include "octavo/error.h"
@@ -122,6 +123,66 @@ TEST_F(AskedPrecision, OfAGraphWithoutAPackedFormCannotBeChosen) {
       EXPECT_NE(error.info().fix.find("--precision"), std::string::npos);
     }
   }
+}
+
+constexpr const char* kDigestOfAbc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";  // FIPS 180-4
+
+class SourceDigest : public testing::Test {
+ protected:
+  SourceDigest() {
+    fs::create_directories(folder_);
+    write_file("model.onnx", "abc");
+    write_file("model.onnx_data", "");
+  }
+  ~SourceDigest() override { fs::remove_all(folder_); }
+  void write_file(const char* name, const char* text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  ModelRecord record_of(const std::vector<std::string>& names) const {
+    ModelFiles files;
+    files.path = (folder_ / names.front()).string();
+    ImportedModel imported;
+    for (const std::string& name : names) imported.files.push_back((folder_ / name).string());
+    return make_record(files, imported, {.verb = "quantize", .options = {}});
+  }
+  fs::path folder_ = fs::path(testing::TempDir()) / "octavo-source-digest";
+};
+
+TEST_F(SourceDigest, OfOneFileIsItsOwn) {
+  const ModelRecord record = record_of({"model.onnx"});
+  EXPECT_EQ(record.source_digest, kDigestOfAbc);
+  EXPECT_EQ(record.source_files, std::vector<std::string>{"model.onnx"});
+}
+
+// As `sha256sum FILES | cut -c1-64 | sha256sum` gives it.
+TEST_F(SourceDigest, OfSeveralIsOfTheirDigests) {
+  const ModelRecord record = record_of({"model.onnx", "model.onnx_data"});
+  EXPECT_EQ(record.source_digest,
+            "ff481ce4c9482a1350469a8ff263915d6a478123e3a0c03f6eba5cb3e38a150f");
+  EXPECT_EQ(record.source_files, (std::vector<std::string>{"model.onnx", "model.onnx_data"}));
+}
+
+TEST(Record, SaysWhatItWasMeasuredOn) {
+  const ModelRecord record{.source_files = {"model.onnx"},
+                           .measured = {{"loss", 0.25}},
+                           .measured_on = {{"data_set", "scifact"}, {"split", "test"}}};
+  const ModelRecord again = ModelRecord::from_json(record.to_json());
+  EXPECT_EQ(again.source_files, record.source_files);
+  EXPECT_EQ(again.measured, record.measured);
+  EXPECT_EQ(again.measured_on, record.measured_on);
+}
+
+TEST(Record, OfEarlierVersionsIsRead) {
+  const ModelRecord record = ModelRecord::from_json(
+      R"({"format":1,"tool_version":"octavo 0.1.0","source":"minilm","source_sha256":"ab",)"
+      R"("recipe":[{"verb":"quantize","options":{"mode":"static"}}],)"
+      R"("measured":{"score":0.5,"loss":0.001}})");
+  EXPECT_EQ(record.source_digest, "ab");
+  EXPECT_TRUE(record.source_files.empty());
+  EXPECT_EQ(record.measured.at("loss"), 0.001);
+  EXPECT_TRUE(record.measured_on.empty());
+  EXPECT_EQ(record.recipe.front().options.at("mode"), "static");
 }
 
 }  // namespace
