@@ -62,13 +62,25 @@ bool is_excluded(const QuantizeOptions& options, const ir::Node& node) {
   return !Exclusions(options).reason(node).empty();
 }
 
-void check_something_is_left(const std::vector<QuantizedNode>& report) {
+void check_something_is_left(const QuantizeOptions& options,
+                             const std::vector<QuantizedNode>& report) {
   if (std::ranges::any_of(report, [](const QuantizedNode& node) { return node.quantized; })) return;
+  constexpr std::size_t kNamed = 3;
+  std::string found = report.empty() ? "no node with such weights" : "";
+  for (std::size_t i = 0; i < std::min(kNamed, report.size()); ++i) {
+    found += (i == 0 ? "" : "; ") + report[i].op + " '" + report[i].name + "': " + report[i].note;
+  }
+  if (report.size() > kNamed) found += "; " + std::to_string(report.size() - kNamed) + " more";
+  const bool asked = !options.exclude.empty() || !options.exclude_ops.empty();
+  const bool half =
+      options.mode == QuantizeMode::kFloat16 || options.mode == QuantizeMode::kBFloat16;
   throw Error(ErrorCode::kInvalidArgument,
               {.message = "nothing is left to quantise",
-               .expected = "a MatMul or Gather with constant float32 weights",
-               .found = report.empty() ? "none in the graph" : "all of them excluded",
-               .fix = "exclude fewer nodes"});
+               .expected = "a MatMul, Gemm or Gather with a constant float32 matrix",
+               .found = std::move(found),
+               .fix = asked && !report.empty() ? "exclude fewer nodes"
+                      : half                   ? "leave the model as it is"
+                             : "choose --mode float16, which takes any operator"});
 }
 
 }  // namespace octavo::quant

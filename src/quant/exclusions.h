@@ -32,7 +32,8 @@ class Exclusions {
 
 bool is_excluded(const QuantizeOptions& options, const ir::Node& node);
 
-/// Error(kInvalidArgument) where no node of a report was quantised.
-void check_something_is_left(const std::vector<QuantizedNode>& report);
+/// Error(kInvalidArgument) where no node of a report was quantised, with what kept them.
+void check_something_is_left(const QuantizeOptions& options,
+                             const std::vector<QuantizedNode>& report);
 
 }  // namespace octavo::quant

@@ -121,6 +121,30 @@ TEST(Exclusions, OperatorsThatAreNotThereAreRefused) {
   }
 }
 
+// A scaled Gemm has no quantised form: nobody excluded it.
+TEST(Exclusions, WhatKeepsAllNodesIsSaid) {
+  for (const bool asked : {false, true}) {
+    ir::Graph graph;
+    const auto x = graph.add_input("x", DType::kFloat32, {{-1, "rows"}, {kWidth}});
+    ir::Attributes scaled;
+    scaled.set("alpha", 0.5f);
+    const ir::ValueId weight = graph.add_constant("w", random_tensor({kWidth, kWidth}, 1, 0.3f));
+    graph.add_output(graph.emit("Gemm", {x, weight}, scaled, "", "head"), "y");
+    QuantizeOptions options;
+    if (asked) options.exclude = {"head"};
+    try {
+      quantize(graph, options);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      const std::string found = error.info().found;
+      EXPECT_NE(found.find("Gemm 'head': "), std::string::npos) << found;
+      EXPECT_EQ(found.find("excluded") != std::string::npos, asked) << found;
+      EXPECT_EQ(found.find("scales") != std::string::npos, !asked) << found;
+      EXPECT_EQ(error.info().fix.find("exclude") != std::string::npos, asked) << error.info().fix;
+    }
+  }
+}
+
 // Without Attention among the targets a QDQ graph is measured: it must not open what is excluded.
 TEST(Exclusions, HoldWhereLayersAreMeasured) {
   const auto pool = std::make_shared<ThreadPool>(1);
