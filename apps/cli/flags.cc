@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <initializer_list>
 
@@ -79,6 +80,25 @@ CLI::Option* add_repeated_flag(CLI::App& app, const std::string& name,
 CLI::Option* add_list_flag(CLI::App& app, const std::string& name, std::vector<std::string>& target,
                            const std::string& help) {
   return add_repeated_flag(app, name, target, help)->delimiter(',');
+}
+
+std::function<std::string(const std::string&)> at_least(std::size_t least) {
+  return [least](const std::string& text) -> std::string {
+    std::size_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && stop == end && value >= least) return {};
+    return fmt::format("'{}' is not a whole number of {} or more", text, least);
+  };
+}
+
+std::vector<std::string> said_options(const CLI::App& app) {
+  std::vector<std::string> out;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0 && !option->get_lnames().empty())
+      out.push_back("--" + option->get_lnames().front());
+  }
+  return out;
 }
 
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer) {
@@ -196,12 +216,30 @@ Json values_json(const std::vector<ModelInput>& values) {
 }
 
 void check_report_folder(const std::string& report) {
-  const std::filesystem::path folder = std::filesystem::path(report).parent_path();
-  std::error_code ignored;
-  if (report.empty() || folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
-  throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
-                                     .file = report,
-                                     .fix = "create it, or give --report another path"});
+  if (report.empty()) return;
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(report).parent_path();
+  std::error_code error;
+  if (!folder.empty() && !fs::is_directory(folder, error)) {
+    throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
+                                       .file = report,
+                                       .fix = "create it, or give --report another path"});
+  }
+  if (fs::is_directory(report, error)) {
+    throw Error(ErrorCode::kInvalidArgument, {.message = "the report would replace a directory",
+                                              .file = report,
+                                              .expected = "a file",
+                                              .found = "a directory",
+                                              .fix = "name the file: DIR/report.html"});
+  }
+  const std::string probe = report + ".tmp-" + std::to_string(::getpid());
+  const bool made = fs::create_directory(probe, error);
+  if (made) fs::remove(probe, error);
+  if (made) return;
+  throw Error(ErrorCode::kIo,
+              {.message = "the report cannot be written: " + error.message(),
+               .file = report,
+               .fix = "check the permissions of the folder, or give --report another path"});
 }
 
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {

@@ -31,6 +31,10 @@ CLI::Option* add_list_flag(CLI::App& app, const std::string& name, std::vector<s
 void add_embedder_flags(CLI::App& app, const Context& context, EmbedderOptions& options);
 /// --max-length of a verb that has no EmbedderOptions.
 void add_max_length(CLI::App& app, std::optional<std::size_t>& max_length);
+/// A check of a flag's value: a whole number, `least` or more.
+std::function<std::string(const std::string&)> at_least(std::size_t least);
+/// The options that were on the command line, each by its first long name: "--per-channel".
+std::vector<std::string> said_options(const CLI::App& app);
 void add_tokenizer_flag(CLI::App& app, std::string& tokenizer);
 /// --format {auto,text,jsonl}.
 void add_format_flag(CLI::App& app, std::string& format);
@@ -69,8 +73,8 @@ Json layer_json(const LayerSensitivity& layer);
 /// Inputs or outputs of a model.
 Json values_json(const std::vector<ModelInput>& values);
 
-/// A run can take minutes: that a report has no folder to go to is said before. Error(kNotFound);
-/// no path is no report.
+/// A run can take minutes: that a report has no folder to go to is said before, or that
+/// nothing can be written there. Error(kNotFound), kInvalidArgument, kIo; no path is no report.
 void check_report_folder(const std::string& report);
 
 /// "3,450 tokens/s with avx2+avx512, 2 threads".

@@ -30,7 +30,7 @@ void check_opset(std::int64_t opset);
 
 /// A model on its way from its source, which is mapped, to a directory.
 struct ExportJob {
-  /// Checks the directory before it imports the model.
+  /// Checks that the directory may and can be written before it imports the model.
   ExportJob(const std::string& model, WriteModelOptions options);
 
   ModelFiles files;

@@ -102,7 +102,7 @@ class Staging {
       fs::remove_all(path_, error);
       fs::create_directory(path_, error);
     }
-    if (error) refuse_io("cannot make the output directory", path_, error.value());
+    if (error) refuse_io("cannot make the output directory", wanted, error.value());
   }
   ~Staging() {
     std::error_code ignored;
@@ -244,6 +244,17 @@ void check_output(const ModelFiles& source, const WriteModelOptions& options) {
     refuse("the output directory holds files", target.string(), "a new or an empty directory",
            "files", "give another directory, or --force to replace files of the same names");
   }
+}
+
+void check_writable(const WriteModelOptions& options) {
+  const fs::path target = fs::absolute(output_path(options));
+  std::error_code error;
+  fs::path made = target;  // the first of the directories that will be made, or OUT_DIR itself
+  while (made.parent_path() != made && !fs::exists(made.parent_path(), error) && !error)
+    made = made.parent_path();
+  const Staging beside(made);
+  if (fs::is_directory(target, error) && !fs::is_empty(target, error))
+    const Staging inside(target / "model");
 }
 
 TensorStore make_store(const WriteModelOptions& options) {

@@ -42,6 +42,10 @@ struct ModelVariant {
 /// begins, so that nobody waits for an error.
 void check_output(const ModelFiles& source, const WriteModelOptions& options);
 
+/// Throws kIo where write_model() could not make its files: tries it where OUT_DIR is or will be,
+/// and leaves nothing behind. check_output() first.
+void check_writable(const WriteModelOptions& options);
+
 /// Where large tensors may lie meanwhile: where OUT_DIR is, or will be, on the same file system.
 TensorStore make_store(const WriteModelOptions& options);
 

@@ -2,7 +2,7 @@
 shares out of range."""
 import os, unittest
 
-from support import dataset, embedder, main, octavo, path
+from support import dataset, embedder, main, octavo, path, write_texts
 
 VERBS = ("convert", "optimize", "quantize")
 
@@ -23,6 +23,28 @@ class Refused(unittest.TestCase):
         out = path("folder")
         self.assertEqual(octavo("convert", embedder(), "-o", out, "--file-name", "onnx/model.onnx").returncode, 0)
         self.assertTrue(os.path.exists(os.path.join(out, "onnx", "model.onnx")))
+
+    def test_a_place_that_cannot_be_written_comes_before_the_work(self):
+        file, cache = path("file"), path("untouched.json")
+        open(file, "w").close()
+        calibrated = ["--mode", "static", "--calibration", write_texts(path("texts.txt"), 20), "--calibration-cache", cache]
+        for verb in VERBS:
+            # Nobody makes directories there, whoever asks.
+            for place in (os.path.join(file, "out"), "/proc/out", "/proc/deep/out"):
+                with self.subTest(f"{verb} {place}"):
+                    done = octavo(verb, embedder(), "-o", place, *(calibrated if verb == "quantize" else []))
+                    self.assertEqual((done.returncode, done.out), (1, ""), done.err)
+                    self.assertIn("cannot make the output directory", done.err)
+        for report, code in (("/proc/report.html", 1), (path(""), 2)):
+            done = octavo("quantize", embedder(), "-o", path("never"), *calibrated, "--report", report)
+            self.assertEqual((done.returncode, done.out), (code, ""), done.err)
+            self.assertIn(report, done.err)
+        self.assertFalse(os.path.exists(cache) or os.path.exists(path("never")))
+        out = path("deep/er/out")
+        self.assertEqual(octavo("quantize", embedder(), "-o", out, "--opset", "5").returncode, 2)
+        self.assertFalse(os.path.exists(path("deep")))
+        self.assertEqual(octavo("quantize", embedder(), "-o", out).returncode, 0)
+        self.assertEqual(os.listdir(path("deep/er")), ["out"])
 
     def test_figures_out_of_range_come_before_the_model(self):
         gate = ("--eval", dataset(), "--calibration", path("no-texts"))
