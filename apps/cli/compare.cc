@@ -60,13 +60,15 @@ Json to_json(const ModelComparison& model) {
   Json datasets = Json::array(), speed = Json::array();
   for (const DatasetComparison& dataset : model.datasets) datasets.push_back(to_json(dataset));
   for (const ModelSpeed& figure : model.speed) speed.push_back(to_json(figure));
-  Json out = {{"name", model.name},
-              {"model", model.path},
-              {"precision", model.precision},
-              {"weights_bytes", model.bytes},
-              {"isa", model.isa},
-              {"datasets", datasets},
-              {"speed", speed}};
+  Json out = {
+      {"name", model.name},
+      {"model", model.path},
+      {"precision", model.precision},
+      {"weights_bytes", model.bytes},
+      {"timed_precision", model.timed_precision.empty() ? Json() : Json(model.timed_precision)},
+      {"isa", model.isa},
+      {"datasets", datasets},
+      {"speed", speed}};
   if (model.vectors.texts > 0 || !model.vectors.comparable)
     out["embeddings"] = to_json(model.vectors);
   if (!model.sensitivity.empty()) {
@@ -233,7 +235,7 @@ struct CompareCommand {
       for (const ModelComparison& model : result.models) {
         const ModelSpeed& s = model.speed[i];
         const auto& ci = s.to_baseline.ci95;
-        table.add({std::to_string(s.what.batch), std::to_string(s.what.tokens), model.name,
+        table.add({std::to_string(s.what.batch), std::to_string(s.what.tokens), timed_name(model),
                    fmt::format("{:.3f}", s.median_ms), fmt::format("{:.3f}", s.to_baseline.median),
                    ci ? fmt::format("{:.3f} - {:.3f}", ci->low, ci->high) : "-"});
       }
@@ -256,8 +258,10 @@ void define_compare(Command& command, Context& context) {
   app.add_option("--split", self->options.split, "which qrels (test)")->type_name("NAME");
   app.add_option("--texts", self->texts, "texts whose embeddings are compared (documents)")
       ->type_name("FILE");
-  app.add_option("--text-limit", self->options.text_limit, "at most so many, evenly spread (500)")
-      ->type_name("N");
+  app.add_option("--text-limit", self->options.text_limit,
+                 "at most so many, evenly spread; 0: all (500)")
+      ->type_name("N")
+      ->check(at_least(0));
   app.add_option("--resamples", self->options.resamples, "of the bootstrap over queries (10000)")
       ->type_name("N")
       ->check(CLI::Range(100, 10000000));

@@ -27,7 +27,7 @@ struct CompareOptions {
   std::string split = "test";
   /// Texts whose embeddings are compared; empty: evenly spread documents of the first data set.
   std::vector<std::string> texts{};
-  std::size_t text_limit = 500;
+  std::size_t text_limit = 500;  // 0: all
   /// Of the texts, as Embedder says for a role; called once a model.
   std::function<std::string(const Embedder&)> query_prompt{}, document_prompt{};
   std::string cache_directory{};       // of embeddings; empty: none
@@ -78,7 +78,10 @@ struct ModelSpeed {
 };
 
 struct ModelComparison {
-  std::string name, path, precision, isa;
+  std::string name, path;
+  std::string precision;        // that the embeddings were computed in
+  std::string timed_precision;  // that token ids were run in; empty where nothing was timed
+  std::string isa;
   std::size_t bytes = 0;  // of the files of the weights
   VectorAgreement vectors;
   std::vector<DatasetComparison> datasets;
@@ -87,6 +90,9 @@ struct ModelComparison {
   std::vector<LayerSensitivity> sensitivity;
   std::string sensitivity_metric;
 };
+
+/// The model in tables of speed, which say what was timed where it is not what made the embeddings.
+std::string timed_name(const ModelComparison& model);
 
 struct ComparisonResult {
   std::vector<ModelComparison> models;  // the baseline first

@@ -14,6 +14,46 @@ def embedder_of_half_width():
     return folder
 
 
+def field(number, data):
+    """A length-delimited field of protobuf."""
+    size, length = len(data), b""
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+
+def add_output_of_ids(file):
+    """Gives an ONNX file one more output, its input_ids."""
+    with open(file, "rb") as model:
+        data = model.read()
+    at, out = 0, b""
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return value
+
+    node = field(1, b"input_ids") + field(2, b"same_ids") + field(3, b"same ids") + field(4, b"Identity")
+    tensor = b"\x08\x07" + field(2, field(1, field(2, b"rows")) + field(1, field(2, b"tokens")))  # int64
+    more = field(1, node) + field(12, field(1, b"same_ids") + field(2, field(1, tensor)))
+    while at < len(data):
+        start, tag = at, varint()
+        if tag & 7 == 0:
+            varint()
+            out += data[start:at]
+            continue
+        assert tag & 7 == 2, tag
+        size = varint()
+        at += size
+        out += field(7, data[at - size : at] + more) if tag >> 3 == 7 else data[start:at]
+    with open(file, "wb") as model:
+        model.write(out)
+
+
 def compare(*args):
     done = octavo("compare", *args, "--json")
     assert done.returncode == 0, done.err
@@ -77,6 +117,27 @@ class Compare(unittest.TestCase):
         whole = octavo(*args[:3], "--reference", *args[5:], "--no-speed")
         self.assertEqual([m["precision"] for m in json.loads(whole.out)["models"]], ["reference"] * 2)
 
+    def test_the_precision_is_that_of_the_embeddings(self):
+        """Embedding takes one output, timing all of them: one without a packed form is run node by node."""
+        quantized = path("row-int8")
+        self.assertEqual(octavo("quantize", embedder(), "-o", quantized, "--mode", "dynamic").returncode, 0)
+        add_output_of_ids(os.path.join(quantized, "model.onnx"))
+        args = (embedder(), quantized, "--texts", self.texts())
+        report = path("timed.html")
+        timing = ("--cases", "1x8", "--rounds", "1")
+        for more, timed in ((["--no-speed"], [None, None]), ([*timing, "--report", report], ["fp32", "fp32"])):
+            models = compare(*args, *more)["models"]
+            self.assertEqual([m["precision"] for m in models], ["fp32", "int8"])
+            self.assertEqual([m["timed_precision"] for m in models], timed)
+        self.assertEqual([m["precision"] for m in compare(*args[:2], *timing)["models"]], ["fp32", "fp32"])
+        done = octavo("compare", *args, *timing)
+        self.assertRegex(done.out, r"row-int8 +int8 ")
+        with open(report) as file:
+            page = file.read()
+        for text in (done.out, page):
+            self.assertEqual(text.count("(timed in"), 1)
+            self.assertIn("row-int8 (timed in fp32)", text)
+
     def test_the_report_stands_alone(self):
         report = path("compare.html")
         result = compare(embedder(), embedder(), "--names", "first,<second>", "--dataset", dataset(), "--rounds", "6",
@@ -101,6 +162,9 @@ class Compare(unittest.TestCase):
             ([embedder(), embedder(), "--precision", "fp32,int8,int8"], 2, "--precision"),
             ([embedder(), path("absent"), "--dataset", dataset()], 3, "absent"),
             ([embedder(), embedder(), "--cases", "1x8", "--report", path("no/such/folder.html")], 3, "folder"),
+            ([embedder(), embedder(), "--cases", "1x8", "--report", path("")], 2, "directory"),
+            ([embedder(), embedder(), "--cases", "1x8", "--report", "/proc/report.html"], 1, "/proc/report.html"),
+            ([embedder(), embedder(), "--texts", self.texts(), "--text-limit=-3"], 2, "-3"),
             ([embedder(), embedder(), "--cases", "1x8,1x1024"], 2, "1x1024"),
             ([embedder(), embedder(), "--cases", "1x8,1x1024", "--dataset", dataset()], 2, "1x1024"),
             ([embedder(), path("absent"), "--dataset", dataset(), "--no-speed"], 3, "absent"),
@@ -113,6 +177,11 @@ class Compare(unittest.TestCase):
             self.assertEqual(done.returncode, code, done.err)
             self.assertIn(words, done.err)
             self.assertFalse(os.path.exists(kept), "models were evaluated before the mistake was told")
+
+    def test_no_limit_is_all_texts(self):
+        for limit, count in (("0", 5), ("3", 3), ("9", 5)):
+            models = compare(embedder(), embedder(), "--texts", self.texts(), "--text-limit", limit, "--no-speed")["models"]
+            self.assertEqual(models[1]["embeddings"]["texts"], count)
 
     def test_usual_cases_are_those_that_the_models_take(self):
         models = compare(embedder(), embedder(), "--rounds", "1")["models"]

@@ -244,7 +244,10 @@ class Comparison {
       names.push_back(model.name);
       if (result_.models[loaded.size() - 1].isa.empty())
         result_.models[loaded.size() - 1].isa = loaded.back().isa();
-      result_.models[loaded.size() - 1].precision = arithmetic(model, loaded.back().precision());
+      ModelComparison& compared = result_.models[loaded.size() - 1];
+      compared.timed_precision = arithmetic(model, loaded.back().precision());
+      if (texts_.empty() && options_.datasets.empty())
+        compared.precision = compared.timed_precision;
     }
     result_.threads = loaded.front().threads();
     std::vector<BenchmarkCase> cases = options_.cases;
@@ -288,6 +291,11 @@ class Comparison {
 };
 
 }  // namespace
+
+std::string timed_name(const ModelComparison& model) {
+  if (model.timed_precision == model.precision) return model.name;
+  return model.name + " (timed in " + model.timed_precision + ")";
+}
 
 ComparisonResult compare_models(const std::vector<ComparedModel>& models,
                                 const CompareOptions& options) {

@@ -144,7 +144,7 @@ eval::Plot speed_plot(const ComparisonResult& result, std::string title, std::st
   plot.log_x = true;
   for (std::size_t m = 0; m < result.models.size(); ++m) {
     eval::PlotSeries series{
-        .name = result.models[m].name, .points = {}, .color = static_cast<int>(m % 6)};
+        .name = timed_name(result.models[m]), .points = {}, .color = static_cast<int>(m % 6)};
     for (const ModelSpeed& speed : result.models[m].speed) {
       if (belongs(speed.what)) series.points.push_back({x(speed.what), y(speed)});
     }
@@ -184,7 +184,7 @@ void add_speed(eval::HtmlPage& page, const ComparisonResult& result) {
     for (const ModelComparison& model : result.models) {
       const ModelSpeed& s = model.speed[i];
       const auto& ci = s.to_baseline.ci95;
-      rows.push_back({fmt::format("{} x {}", s.what.batch, s.what.tokens), model.name,
+      rows.push_back({fmt::format("{} x {}", s.what.batch, s.what.tokens), timed_name(model),
                       fmt::format("{:.4g}", s.median_ms), fmt::format("{:.0f}", rate(s)),
                       fmt::format("{:.3f}", s.to_baseline.median),
                       ci ? fmt::format("{:.3f} to {:.3f}", ci->low, ci->high) : ""});
