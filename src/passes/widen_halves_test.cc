@@ -46,8 +46,8 @@ double widen(Builder& b) {
 }
 
 TEST(WidenHalves, ConstantsAndArithmeticBecomeFloats) {
-  for (const auto& [dtype, type, bound] : {std::tuple{DType::kFloat16, kHalf, 0.02},
-                                           std::tuple{DType::kBFloat16, kBFloat, 0.2}}) {
+  for (const auto& [dtype, type, bound] :
+       {std::tuple{DType::kFloat16, kHalf, 0.02}, std::tuple{DType::kBFloat16, kBFloat, 0.2}}) {
     Builder b;
     const ir::ValueId x = b.op("Gather", {halves(b, {20, 8}, dtype), b.ids});
     const ir::ValueId y = b.op("MatMul", {x, halves(b, {8, 6}, dtype)});
@@ -55,6 +55,26 @@ TEST(WidenHalves, ConstantsAndArithmeticBecomeFloats) {
     b.output(cast(b, b.op("Add", {back, halves(b, {6}, dtype)}), kFloat));
     EXPECT_LT(widen(b), bound);
     EXPECT_EQ(count(b.graph, "Cast"), 0u);
+  }
+}
+
+TEST(WidenHalves, GeluIsKnownAgain) {
+  for (const float root : {1.41421356f, 0.70710678f}) {
+    Builder b;
+    const auto number = [&](float x) {
+      Tensor out(DType::kFloat16, {});
+      out.mutable_data<std::uint16_t>()[0] = float_to_half(x);
+      return b.graph.add_constant("number", std::move(out));
+    };
+    const ir::ValueId x = b.op("Gather", {halves(b, {20, 8}, DType::kFloat16), b.ids});
+    const ir::ValueId erf = b.op("Erf", {b.op(root > 1 ? "Div" : "Mul", {x, number(root)})});
+    const ir::ValueId y =
+        b.op("Mul", {b.op("Mul", {x, number(0.5f)}), b.op("Add", {erf, number(1)})});
+    b.output(cast(b, y, kFloat));
+    EXPECT_LT(widen(b), 0.002);
+    PassContext context(b.graph);
+    fuse_gelu(b.graph, context);
+    EXPECT_EQ(context.fired(), 1u);
   }
 }
 

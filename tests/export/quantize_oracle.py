@@ -134,6 +134,8 @@ def check_matrix(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.Path
         if any(i.type == "tensor(float16)" for i in session.get_inputs()):
             raise SystemExit("token ids became floats")
         own = cosine(rows(run_octavo(report["path"], kept, folder)[name], mask), wanted)
+        if mode.endswith("float16"):
+            assert octavo_json("inspect", report["path"], "--no-plan-cache")["packed_weight_bytes"] > 0, (flags, "not packed")
         bad = own < near - SLACK - (1 - near) / 10 or report["quantized"] == 0 or (held and near < BOUNDS[mode])
         # Rounding must be there: a file that is the float model under another name proves nothing.
         bad = bad or near > 1 - 1e-12
