@@ -24,6 +24,24 @@ std::vector<std::string> flag_names(const CLI::App& app) {
                .fix = suggestion.empty() ? help : "did you mean " + suggestion + "? " + help});
 }
 
+/// Flags that were given together with their opposites: "--per-channel --no-per-channel".
+void refuse_contradictions(const Verb& verb, const CLI::App& app,
+                           const std::vector<std::string>& arguments) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::vector<std::string>& values = option->results();
+    const auto holds = [&](const char* value) {
+      return std::find(values.begin(), values.end(), value) != values.end();
+    };
+    if (option->get_expected_max() != 0 || !holds("true") || !holds("false")) continue;
+    std::string given;
+    for (const std::string& argument : arguments) {
+      if (argument.starts_with("--") && option->check_lname(argument.substr(2)))
+        given += (given.empty() ? "" : " and ") + argument;
+    }
+    fail_usage(verb, given + " contradict each other", "");
+  }
+}
+
 std::string option_of(const std::string& argument) {
   return argument.substr(0, argument.find('='));
 }
@@ -68,6 +86,7 @@ void run_verb(const Verb& verb, const std::vector<std::string>& arguments, Conte
     }
     fail_usage(verb, error.what(), "");
   }
+  refuse_contradictions(verb, app, arguments);
   command.run();
 }
 

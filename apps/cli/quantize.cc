@@ -83,13 +83,17 @@ void run(Context& context, QuantizeFlags& flags) {
 void define_quantize(Command& command, Context& context) {
   const auto flags = std::make_shared<QuantizeFlags>();
   add_quantize_flags(command.app, context, *flags);
+  const CLI::App& app = command.app;
   command.about =
       "Writes the model in fewer bits. Without --mode: octavo's int8, activations with a scale a "
       "token row, weights with a scale a channel, in standard operators.";
   command.examples = {"octavo quantize models/minilm -o out",
                       "octavo quantize models/minilm -o out --preset avx512_vnni --level 2",
                       "octavo quantize models/minilm -o out --mode static --calibration texts.txt"};
-  command.run = [&context, flags] { run(context, *flags); };
+  command.run = [&context, &app, flags] {
+    flags->options.said = said_options(app);
+    run(context, *flags);
+  };
 }
 
 }  // namespace octavo::cli

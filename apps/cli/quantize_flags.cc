@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace octavo::cli {
@@ -70,6 +71,11 @@ void choose_study(QuantizeFlags& flags) {
   options.max_loss = parse_number(number, "--max-loss", expected) / 100;
 }
 
+bool said(const QuantizeFlags& flags, const char* option) {
+  const std::vector<std::string>& all = flags.options.said;
+  return std::find(all.begin(), all.end(), option) != all.end();
+}
+
 /// Where the model goes: onnx-convert's parent gets a directory with the model's name.
 void choose_directory(QuantizeFlags& flags) {
   if (!flags.directory.empty()) return;
@@ -81,7 +87,7 @@ void choose_directory(QuantizeFlags& flags) {
   fs::path model = fs::absolute(flags.model).lexically_normal();
   if (!model.has_filename() || model.extension() == ".onnx") model = model.parent_path();
   flags.directory = (fs::path(flags.parent_directory) / model.filename()).string();
-  if (!flags.layout) flags.layout = "onnx-convert";
+  if (!flags.layout && !said(flags, "--file-name")) flags.layout = "onnx-convert";
 }
 
 /// What onnx-convert means by --quantize.
@@ -92,6 +98,12 @@ void apply_alias(const QuantizeFlags& flags, QuantizeOptions& s) {
                 {.message = "--quantize says the mode already",
                  .found = flags.mode ? "--mode beside it" : "--preset beside it",
                  .fix = "leave one of them out"});
+  }
+  if (flags.weight_type) {
+    throw Error(ErrorCode::kInvalidArgument,
+                ErrorInfo{.message = "--quantize says the type of the weights already",
+                          .found = "--weight-type beside it",
+                          .fix = "leave one of them out"});
   }
   s.mode = alias == "Float16"       ? QuantizeMode::kFloat16
            : alias == "QInt8Static" ? QuantizeMode::kStatic
@@ -145,6 +157,7 @@ void add_scheme(CLI::App& app, QuantizeFlags& self) {
       ->type_name("T");
   app.add_option("--block-size", s.block_size, "weights alone: 16 to 256 (32)")
       ->type_name("N")
+      ->check(at_least(0))
       ->group(kScheme);
   app.add_option("--accuracy-level", s.accuracy_level, "of MatMulNBits, 0 to 4")
       ->type_name("N")
@@ -180,10 +193,12 @@ void add_calibration(CLI::App& app, CalibrationOptions& calibration) {
       ->group(kCalibration);
   app.add_option("--samples,--calibration-samples", calibration.samples, "texts at most")
       ->type_name("N")
+      ->check(at_least(0))
       ->capture_default_str()
       ->group(kCalibration);
   app.add_option("--max-length", calibration.max_length, "tokens of a text at most")
       ->type_name("N")
+      ->check(at_least(0))
       ->capture_default_str()
       ->group(kCalibration);
   app.add_option("--tokenizer", calibration.tokenizer, "where it is not beside the model")
@@ -220,6 +235,7 @@ void add_study(CLI::App& app, const Context& context, QuantizeFlags& self) {
          [&self](std::size_t tokens) { self.options.embedder.max_length = tokens; },
          "tokens of a text of --eval at most")
       ->type_name("N")
+      ->check(at_least(1))
       ->group(kQuality);
   if (!context.cache_directory.empty())
     self.options.score_cache = context.cache_directory + "/quality";
@@ -316,6 +332,12 @@ void resolve(QuantizeFlags& flags) {
   if (flags.skip_shape_inference) flags.options.level = 0;
   choose_directory(flags);
   if (flags.layout == "onnx-convert") {
+    if (said(flags, "--file-name")) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  ErrorInfo{.message = "--layout onnx-convert says the name of the file already",
+                            .found = "--file-name beside it",
+                            .fix = "leave one of them out"});
+    }
     const std::string kind = flags.alias ? *flags.alias : std::string(quantize_mode_name(s.mode));
     flags.options.file_name = fmt::format("onnx/model_opt{}_{}.onnx", flags.options.level, kind);
   }

@@ -12,12 +12,6 @@ namespace octavo::tasks {
 namespace {
 
 std::vector<std::string> text_files(const CalibrationOptions& options) {
-  if (options.files.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                {.message = "static quantisation needs texts to find ranges with",
-                 .expected = "a file with a text a line, JSONL, or a BEIR directory",
-                 .fix = "name it with --calibration FILE, or choose --mode dynamic"});
-  }
   std::vector<std::string> out;
   for (const std::string& file : options.files) {
     if (file == "-") {
@@ -77,8 +71,18 @@ std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
   encode.max_length = options.max_length;
   if (const auto limit = tokenizer.model_max_length())
     encode.max_length = std::min(encode.max_length, *limit);
-  const std::size_t wanted = std::min(std::max<std::size_t>(options.samples, 1), total);
+  const std::size_t wanted = std::min(options.samples, total);
   const std::string prompt = prompt_of(model, options);
+  const std::size_t taken = tokenizer.encode(prompt).ids.size();
+  if (encode.max_length <= taken) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "the limit leaves no token of the texts",
+                 .place = "--max-length",
+                 .expected = "more than the " + std::to_string(taken) +
+                             " that special tokens and the prompt take",
+                 .found = std::to_string(encode.max_length),
+                 .fix = "leave it out for 256"});
+  }
   std::vector<quant::Sample> out;
   std::size_t at = 0;
   for_texts(files, [&](const std::string& text) {

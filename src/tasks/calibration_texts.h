@@ -11,8 +11,9 @@
 namespace octavo::tasks {
 
 /// The samples of a model: at most options.samples texts, evenly spread over all of them, cut to
-/// options.max_length tokens; empty lines count for nothing. Error(kInvalidArgument) for no files
-/// and for fewer than kFewestSamples texts, kNotFound for a model without tokenizer.
+/// options.max_length tokens; empty lines count for nothing. Error(kInvalidArgument) for fewer
+/// than kFewestSamples texts and where max_length leaves no token of them, kNotFound for a model
+/// without tokenizer.
 std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
                                                const CalibrationOptions& options);
 

@@ -10,6 +10,7 @@
 #include "passes/expand_octavo.h"
 #include "passes/fusions.h"
 #include "quant/targets.h"
+#include "tasks/calibration_texts.h"
 #include "tasks/export_steps.h"
 #include "tasks/quantize_study.h"
 #include "tasks/write_model.h"
@@ -50,6 +51,29 @@ std::int64_t opset_for(const QuantizeModelOptions& options) {
   return options.opset;
 }
 
+/// Texts and how many of them, for whatever needs them.
+void check_calibration(const QuantizeModelOptions& options) {
+  const CalibrationOptions& texts = options.calibration;
+  if (texts.files.empty()) {
+    const bool fixed = options.scheme.mode == QuantizeMode::kStatic;
+    const auto [what, other] =
+        fixed ? std::pair{"static quantisation needs texts to find ranges with",
+                          "choose --mode dynamic"}
+        : options.max_loss
+            ? std::pair{"--max-loss needs texts to rank the products with", "leave --max-loss out"}
+        : options.sensitivity ? std::pair{"--sensitivity needs texts to measure the products with",
+                                          "leave --sensitivity out"}
+                              : std::pair{"--smooth-quant needs texts to find its factors with",
+                                          "leave --smooth-quant out"};
+    refuse(what, "--calibration", "a file with a text a line, JSONL, or a BEIR directory", "none",
+           std::string("name it with --calibration FILE, or ") + other);
+  }
+  if (texts.samples >= tasks::kFewestSamples) return;
+  refuse("so few texts say little of what a model meets", "--samples",
+         std::to_string(tasks::kFewestSamples) + " or more", std::to_string(texts.samples),
+         "leave it out for 128");
+}
+
 /// What would be found out only after texts were run through the model.
 void check_study_options(const QuantizeModelOptions& options) {
   const auto is_share = [](double value) { return value >= 0 && value <= 1; };
@@ -60,17 +84,6 @@ void check_study_options(const QuantizeModelOptions& options) {
   if (options.smooth_alpha && !is_share(*options.smooth_alpha)) {
     refuse("alpha of SmoothQuant is out of range", "--smooth-quant", "a number in 0 to 1",
            std::to_string(*options.smooth_alpha), "begin with 0.5, or say search");
-  }
-  if (options.calibration.percentile && options.calibration.method != "percentile") {
-    refuse("--percentile says nothing to another method of calibration", "--percentile",
-           "--calibration-method percentile", options.calibration.method,
-           "leave --percentile out, or choose that method");
-  }
-  const QuantizeMode mode = options.scheme.mode;
-  const bool floats = mode == QuantizeMode::kFloat16 || mode == QuantizeMode::kBFloat16;
-  if (floats && (options.smooth_alpha || options.smooth_search)) {
-    refuse("--smooth-quant says nothing in this mode", "--smooth-quant", "a mode with integers",
-           std::string(quantize_mode_name(mode)), "leave it out, or choose another mode");
   }
 }
 
@@ -142,12 +155,6 @@ void restore_shapes(ir::Graph& graph, const OutputShapes& shapes) {
   }
 }
 
-/// Whether something needs texts.
-bool studies(const QuantizeModelOptions& options) {
-  return options.scheme.mode == QuantizeMode::kStatic || options.smooth_alpha ||
-         options.smooth_search || options.sensitivity || options.max_loss;
-}
-
 /// The recipe and what was measured.
 tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::ImportedModel& imported,
                              const QuantizeModelOptions& options, const QuantizeResult& result) {
@@ -167,10 +174,11 @@ tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::Import
 
 QuantizeResult quantize_model(const std::string& model, const std::string& directory,
                               const QuantizeModelOptions& options) {
-  check_quantize_options(options.scheme);
+  check_quantize_options(options);
   check_study_options(options);
   QuantizeResult out;
   out.opset = opset_for(options);
+  if (needs_calibration_texts(options)) check_calibration(options);
   tasks::ExportJob job(model, tasks::write_options(directory, options));
   ir::Graph& graph = job.imported.graph;
   out.source_bytes = job.source_bytes;
@@ -182,7 +190,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   passes::expand_octavo(graph);
   QuantizeOptions scheme = options.scheme;
   quant::Ranges ranges;
-  if (studies(options)) {
+  if (needs_calibration_texts(options)) {
     const bool kept = !options.calibration.cache.empty() || !options.score_cache.empty();
     tasks::QuantizeStudy study(job.files, options,
                                kept ? formats::sha256_files(job.imported.files) : "");

@@ -60,19 +60,8 @@ QuantizeStudy::QuantizeStudy(const ModelFiles& files, const QuantizeModelOptions
                  .found = "none",
                  .fix = "--eval DIR"});
   }
-  if (options.scheme.mode == QuantizeMode::kFloat16 && (options.sensitivity || options.max_loss)) {
-    throw Error(ErrorCode::kInvalidArgument,
-                {.message = "float16 turns the whole graph: no product can be measured alone",
-                 .expected = "a mode that quantises products",
-                 .found = "mode float16",
-                 .fix = "leave --sensitivity and --max-loss out; octavo compare tells what the "
-                        "whole model lost"});
-  }
   // Before anything takes time.
-  if (options.scheme.mode == QuantizeMode::kStatic || options.smooth_alpha ||
-      options.smooth_search || options.sensitivity || options.max_loss) {
-    samples();
-  }
+  if (needs_calibration_texts(options)) samples();
 }
 
 const std::vector<quant::Sample>& QuantizeStudy::samples() {

@@ -91,6 +91,28 @@ class Calibration(unittest.TestCase):
             self.assertIn(words, done.err)
             self.assertFalse(os.path.exists(path("never")))
 
+    def test_figures_that_leave_no_text_are_refused(self):
+        texts = texts_file(100)
+        for flags, words in ((["--samples", "0"], "--samples"), (["--samples", "7"], "8 or more"), (["--samples=-5"], "-5"),
+                             (["--max-length", "0"], "--max-length"), (["--max-length", "2"], "special tokens"),
+                             (["--max-length=-1"], "-1"), (["--max-length", "1.5"], "1.5")):
+            with self.subTest(flags):
+                done = octavo("quantize", embedder(), "-o", path("never"), "--mode", "static", "--calibration", texts, *flags)
+                self.assertEqual((done.returncode, done.out), (2, ""), done.err)
+                self.assertIn(words, done.err)
+                self.assertFalse(os.path.exists(path("never")))
+        self.assertEqual(quantize("short", "--calibration", texts, "--samples", "8", "--max-length", "3").returncode, 0)
+
+    def test_what_needs_texts_says_so(self):
+        for mode in ("dynamic", "octavo", "int8"):
+            for flags in (["--sensitivity"], ["--smooth-quant", "search"], ["--max-loss", "1%", "--eval", data_set()]):
+                done = octavo("quantize", embedder(), "-o", path("never"), "--mode", mode, *flags)
+                self.assertEqual(done.returncode, 2, done.err)
+                self.assertIn(f"{flags[0]} needs texts", done.err)
+                self.assertNotIn("static", done.err)
+                self.assertNotIn("choose --mode", done.err)
+        self.assertIn("static quantisation needs texts", quantize("never").err)
+
     def test_options_that_make_no_sense_are_refused(self):
         texts = texts_file(100)
         for args in (["--max-loss", "0.5%"], ["--eval", data_set()], ["--max-loss", "0.5", "--eval", data_set()],

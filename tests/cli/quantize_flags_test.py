@@ -38,8 +38,48 @@ class Flags(unittest.TestCase):
         for mode in ("float16", "bfloat16"):
             for flags in (["--tables", "tensor"], ["--format", "QDQ"], ["--smooth-quant", "0.5", "--calibration", texts]):
                 self.refused("--mode", mode, *flags, words=flags[0])
+        for flags in (["--calibration", texts], ["--calibration-method", "entropy"], ["--samples", "50"], ["--max-length", "64"],
+                      ["--calibration-cache", path("never.json")], ["--document-prompt", "d: "]):
+            for mode in ("octavo", "dynamic", "float16", "int4"):
+                self.refused("--mode", mode, *flags, words=flags[0])
+        # Without static ranges texts measure, and no method finds anything with them.
+        for flag in ("--calibration-method", "--calibration-cache"):
+            self.refused("--mode", "dynamic", "--sensitivity", "--calibration", texts, flag, "minmax", words=flag)
+        for flags in (["--pooling", "mean"], ["--eval-max-length", "64"], ["--query-prompt", "q: "], ["--score-cache", path("never")]):
+            self.refused(*flags, words=flags[0])
+        self.refused("--mode", "int4", "--format", "QDQ", "--accuracy-level", "4", words="--accuracy-level")
         self.refused("--mode", "static", "--calibration", texts, "--percentile", "99", words="--percentile")
         self.refused("--percentile", "99", words="--percentile")
+
+    def test_what_is_usual_is_refused_too_where_nothing_reads_it(self):
+        for mode, *flags in (("octavo", "--no-per-channel"), ("float16", "--no-reduce-range"), ("octavo", "--symmetric"),
+                             ("dynamic", "--block-size", "32"), ("dynamic", "--accuracy-level", "0"), ("float16", "--tables", "rows"),
+                             ("bfloat16", "--format", "QOperator"), ("float16", "--weight-type", "QInt8"), ("octavo", "--samples", "128"),
+                             ("int4", "--keep-io-types"), ("dynamic", "--calibration-method", "minmax"),
+                             ("octavo", "--activation-type", "QUInt8")):
+            self.refused("--mode", mode, *flags, words=f"{flags[0]} says nothing in mode {mode}")
+
+    def test_contradictions_are_refused(self):
+        for one, other in (("--symmetric", "--asymmetric"), ("--per-channel", "--no-per-channel"), ("--no_reduce_range", "--reduce-range")):
+            self.refused("--mode", "dynamic", one, other, words=f"{one} and {other} contradict")
+        self.refused("--layout", "onnx-convert", "--file-name", "foo.onnx", words="--file-name")
+        self.refused("--quantize", "QInt8", "--weight-type", "QUInt8", words="--weight-type")
+        self.refused("--quantize", "Foo", words="--quantize: Foo")
+        self.refused("--mode", "float16", "--keep-float", "Nope", words="Nope")
+        self.refused("--mode", "bfloat16", "--keep-float", "Softmax", words="Softmax")
+
+    def test_what_goes_together_is_taken(self):
+        texts = write_texts(path("texts.txt"), 20)
+        for flags in (["--mode", "dynamic", "--sensitivity", "--calibration", texts, "--samples", "10", "--max-length", "64"],
+                      ["--smooth-quant", "0.5", "--calibration", texts, "--calibration-cache", path("smooth.json")],
+                      ["--preset", "avx512_vnni", "--no-per-channel", "--symmetric", "--format", "QDQ"],
+                      ["--mode", "int4", "--asymmetric", "--block-size", "32", "--accuracy-level", "4", "--tables", "rows"],
+                      ["--quantize", "QUInt8", "--no_per_channel", "--activation-type", "QUInt8"],
+                      ["--mode", "bfloat16", "--keep-float", "Gather,Nope"],
+                      ["--mode", "float16", "--keep-float", "Softmax,Nope", "--keep-io-types"]):
+            with self.subTest(" ".join(flags)):
+                done = octavo("quantize", embedder(), "-o", path("taken"), "--force", *flags)
+                self.assertEqual(done.returncode, 0, done.err)
 
     def test_onnx_convert_command_lines_are_taken_as_they_are(self):
         texts = write_texts(path("documents.txt"), 20)
