@@ -35,6 +35,19 @@ std::string score_identity(const QuantizeFlags& flags) {
                      said(flags.prompts.query), said(flags.prompts.document));
 }
 
+/// The same for people, and what the model itself decides.
+std::map<std::string, std::string> describe_score(const QuantizeFlags& flags,
+                                                  const Embedder& embedder) {
+  return {{"metric", "ndcg_at_10"},
+          {"data_set", dataset_name(flags.data_set)},
+          {"data_set_sha256", dataset_digest(flags.data_set)},
+          {"split", RetrievalOptions{}.split},
+          {"pooling", pooling_text(embedder)},
+          {"query_prompt", query_prompt(flags.prompts, embedder)},
+          {"document_prompt", document_prompt(flags.prompts, embedder)},
+          {"max_length", std::to_string(embedder.max_length())}};
+}
+
 QuantizeResult quantize(Context& context, QuantizeFlags& flags) {
   QuantizeModelOptions& options = flags.options;
   const Interruptible guard;
@@ -52,6 +65,7 @@ QuantizeResult quantize(Context& context, QuantizeFlags& flags) {
   options.evaluated = [&](const QualityStep& step) { quality.evaluated(step); };
   options.score = [&](Embedder& embedder) { return score(embedder, flags, quality); };
   options.score_identity = score_identity(flags);
+  options.describe_score = [&](const Embedder& model) { return describe_score(flags, model); };
   return quantize_model(flags.model, flags.directory, options);
 }
 

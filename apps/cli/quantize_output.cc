@@ -16,6 +16,14 @@ Json smooth_json(const QuantizeResult& result) {
           {"folded", result.smoothed_folded}};
 }
 
+Json clamped_json(const ClampedWeights& clamped) {
+  if (clamped.count == 0) return nullptr;
+  return {{"count", clamped.count},
+          {"largest", clamped.largest},
+          {"tensor", clamped.tensor},
+          {"op", clamped.op}};
+}
+
 Json quality_json(const QuantizeFlags& flags, const QuantizeResult& result) {
   if (!flags.options.max_loss) return nullptr;
   Json steps = Json::array();
@@ -103,6 +111,8 @@ Json quantize_json(const QuantizeFlags& flags, const QuantizeResult& result) {
               {"source_bytes", result.source_bytes},
               {"bytes", result.bytes},
               {"quantized", result.quantized},
+              {"remarks", result.remarks},
+              {"clamped", clamped_json(result.clamped)},
               {"calibration_samples", result.calibration_samples},
               {"calibration_tokens", result.calibration_tokens},
               {"calibration_resumed", result.calibration_resumed},
@@ -110,6 +120,7 @@ Json quantize_json(const QuantizeFlags& flags, const QuantizeResult& result) {
               {"sensitivity_metric", sensitivity_metric_name(options.sensitivity_metric)},
               {"sensitivity", std::move(layers)},
               {"quality", quality_json(flags, result)},
+              {"measured_on", result.measured_on},
               {"nodes", std::move(nodes)}};
   if (!flags.report.empty()) out["report"] = flags.report;
   return out;

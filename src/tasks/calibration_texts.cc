@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "formats/sha256.h"
 #include "octavo/error.h"
 #include "octavo/text_input.h"
 #include "octavo/tokenizer.h"
@@ -24,6 +25,13 @@ std::vector<std::string> text_files(const CalibrationOptions& options) {
     out.push_back(directory_exists(file) ? corpus : file);
   }
   return out;
+}
+
+/// The corpus of a BEIR directory has that directory's name before it, as all are called alike.
+std::string name_in_record(const std::string& asked, const std::string& read) {
+  const std::filesystem::path path = std::filesystem::absolute(read).lexically_normal();
+  if (asked == read) return path.filename().string();
+  return (path.parent_path().filename() / path.filename()).string();
 }
 
 /// A whole pass over the records; `use` sees the texts that are not empty.
@@ -50,6 +58,16 @@ std::string prompt_of(const ModelFiles& model, const CalibrationOptions& options
 }
 
 }  // namespace
+
+std::string calibration_sources(const CalibrationOptions& options) {
+  const std::vector<std::string> files = text_files(options);
+  std::string out;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    out += (i == 0 ? "" : ", ") + name_in_record(options.files[i], files[i]) + " (sha256 " +
+           formats::sha256_file(files[i]) + ")";
+  }
+  return out;
+}
 
 std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
                                                const CalibrationOptions& options) {

@@ -17,6 +17,10 @@ namespace octavo::tasks {
 std::vector<quant::Sample> calibration_samples(const ModelFiles& model,
                                                const CalibrationOptions& options);
 
+/// The files that calibration_samples() reads, for the record: "texts.txt (sha256 ab12...), ...".
+/// The corpus of a BEIR directory has its name: "scifact/corpus.jsonl".
+std::string calibration_sources(const CalibrationOptions& options);
+
 inline constexpr std::size_t kFewestSamples = 8;
 
 }  // namespace octavo::tasks

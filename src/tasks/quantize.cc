@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 
 #include "exporters/onnx.h"
 #include "formats/sha256.h"
@@ -9,6 +10,7 @@
 #include "octavo/quantize.h"
 #include "passes/expand_octavo.h"
 #include "passes/fusions.h"
+#include "quant/scale.h"
 #include "quant/targets.h"
 #include "tasks/calibration_texts.h"
 #include "tasks/export_steps.h"
@@ -99,8 +101,7 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
   if (integer) {
     out["weight_type"] = quantized_type_name(s.weight_type);
     out["activation_type"] = quantized_type_name(s.activation_type);
-    out["weight_symmetric"] =
-        truth(s.weight_symmetric.value_or(s.weight_type == QuantizedType::kInt8));
+    out["weight_symmetric"] = truth(quant::weight_scheme(s).symmetric);
     out["activation_symmetric"] = truth(s.activation_symmetric);
     out["per_channel"] = truth(s.per_channel);
     out["reduce_range"] = truth(s.reduce_range);
@@ -128,6 +129,8 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
       out["percentile"] = std::to_string(*options.calibration.percentile);
     out["quantize_outputs"] = truth(s.quantize_outputs || s.format == QuantizeFormat::kQOperator);
   }
+  if (needs_calibration_texts(options))
+    out["calibration_texts"] = tasks::calibration_sources(options.calibration);
   if (result.smooth_alpha) out["smooth_alpha"] = std::to_string(*result.smooth_alpha);
   if (options.max_loss) {
     out["max_loss"] = std::to_string(*options.max_loss);
@@ -137,6 +140,29 @@ std::map<std::string, std::string> recipe(const QuantizeModelOptions& options,
   if (!result.gate_excluded.empty()) out["gate_exclude"] = tasks::joined(result.gate_excluded);
   if (!s.exclude_ops.empty()) out["exclude_ops"] = tasks::joined(s.exclude_ops);
   return out;
+}
+
+/// Static QDQ with a scale a channel has one zero point whatever is asked for, as onnxruntime's
+/// QDQQuantizer has it. The library below can write several, which measuring QOperator needs.
+QuantizeModelOptions settled(QuantizeModelOptions options, QuantizeResult& result) {
+  QuantizeOptions& s = options.scheme;
+  if (s.mode == QuantizeMode::kStatic && s.format == QuantizeFormat::kQdq && s.per_channel &&
+      !s.weight_symmetric.value_or(true)) {
+    s.weight_symmetric.reset();
+    result.remarks.push_back(
+        "weights are symmetric although --asymmetric was said: static QDQ with a scale a channel "
+        "has one zero point, as in onnxruntime's quantiser");
+  }
+  return options;
+}
+
+std::string clamping_remark(const ClampedWeights& clamped) {
+  std::ostringstream largest;  // as people write it: 70000, 1e+08
+  largest << clamped.largest;
+  return std::to_string(clamped.count) + (clamped.count == 1 ? " weight is" : " weights are") +
+         " beyond what float16 holds and became 65504 with the sign: the largest is " +
+         largest.str() + " in '" + clamped.tensor + "', which " + clamped.op +
+         " reads; --keep-float or --exclude keeps such nodes in float32";
 }
 
 using OutputShapes = std::vector<std::optional<std::vector<ir::Dim>>>;
@@ -163,6 +189,7 @@ tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::Import
   out.sensitivity = result.sensitivity;
   if (!out.sensitivity.empty())
     out.sensitivity_metric = sensitivity_metric_name(options.sensitivity_metric);
+  out.measured_on = result.measured_on;
   if (options.max_loss) {
     out.measured = {
         {"score", result.score}, {"baseline_score", result.baseline_score}, {"loss", result.loss}};
@@ -173,14 +200,16 @@ tasks::ModelRecord record_of(const tasks::ModelFiles& files, const tasks::Import
 }  // namespace
 
 QuantizeResult quantize_model(const std::string& model, const std::string& directory,
-                              const QuantizeModelOptions& options) {
-  check_quantize_options(options);
-  check_study_options(options);
+                              const QuantizeModelOptions& given) {
+  check_quantize_options(given);
+  check_study_options(given);
   QuantizeResult out;
+  const QuantizeModelOptions options = settled(given, out);
   out.opset = opset_for(options);
   if (needs_calibration_texts(options)) check_calibration(options);
   tasks::ExportJob job(model, tasks::write_options(directory, options));
   ir::Graph& graph = job.imported.graph;
+  quant::refuse_quantised(graph);
   out.source_bytes = job.source_bytes;
   tasks::number_as_checkpoints_do(job.files, graph);
   tasks::stop_if_cancelled(job.write);
@@ -205,6 +234,8 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   restore_shapes(graph, shapes);
   out.nodes = std::move(report.nodes);
   out.quantized = report.quantized;
+  out.clamped = report.clamped;
+  if (out.clamped.count != 0) out.remarks.push_back(clamping_remark(out.clamped));
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
   out.written_nodes = onnx.graph.nodes.size();
   const tasks::ModelRecord record = record_of(job.files, job.imported, options, out);

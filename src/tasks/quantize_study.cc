@@ -238,6 +238,8 @@ void QuantizeStudy::rank(const ir::Graph& graph, QuantizeResult& result) {
   if (options_.sensitivity_metric == SensitivityMetric::kNdcg)
     score_alone(graph, result.sensitivity);
   quant::rank_layers(result.sensitivity, options_.sensitivity_metric);
+  if (options_.sensitivity_metric == SensitivityMetric::kNdcg)
+    result.measured_on = scorer(graph).description();
 }
 
 void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
@@ -267,6 +269,7 @@ void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
   result.score = found.score;
   result.loss = found.loss;
   result.gate_steps = found.steps;
+  result.measured_on = scores.description();
 }
 
 }  // namespace octavo::tasks
