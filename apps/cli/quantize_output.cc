@@ -31,7 +31,8 @@ Json quality_json(const QuantizeFlags& flags, const QuantizeResult& result) {
     steps.push_back({{"excluded", step.excluded},
                      {"ndcg_at_10", step.score},
                      {"loss", step.loss},
-                     {"kept", step.kept}});
+                     {"kept", step.kept},
+                     {"of_file", step.of_file}});
   }
   return {{"max_loss", *flags.options.max_loss},
           {"ranked_by", sensitivity_metric_name(flags.options.sensitivity_metric)},
@@ -80,10 +81,11 @@ void print_gate(Console& console, const QuantizeFlags& flags, const QuantizeResu
   table.add({"  all", fmt::format("{:.4f}", result.baseline_score), "0.00 %", ""});
   for (const QualityStep& step : result.gate_steps) {
     const bool holds = step.loss <= *flags.options.max_loss;
-    table.add(
-        {"  " + std::to_string(step.excluded), fmt::format("{:.4f}", step.score),
-         fmt::format("{:.2f} %", step.loss * 100),
-         fmt::format("{}{}", holds ? "holds" : "exceeded", step.kept ? ", measured earlier" : "")});
+    table.add({"  " + std::to_string(step.excluded), fmt::format("{:.4f}", step.score),
+               fmt::format("{:.2f} %", step.loss * 100),
+               fmt::format("{}{}{}", holds ? "holds" : "exceeded",
+                           step.of_file ? ", the file itself" : "",
+                           step.kept ? ", measured earlier" : "")});
   }
   out << table.text()
       << fmt::format("  {} left in float, loss {:.2f} % of {:.4f}\n",

@@ -133,7 +133,8 @@ std::string_view sensitivity_metric_name(SensitivityMetric metric);
 struct QualityStep {
   std::size_t excluded = 0;  // of the worst layers, left in float
   double score = 0, loss = 0;
-  bool kept = false;  // known from an earlier run
+  bool kept = false;     // known from an earlier run
+  bool of_file = false;  // of the file as it is written, run as it says; else of its simulation
 };
 
 struct QuantizeModelOptions {

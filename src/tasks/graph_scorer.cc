@@ -87,6 +87,7 @@ GraphScorer::GraphScorer(const ModelFiles& files, const QuantizeModelOptions& op
     : files_(files),
       options_(options),
       graph_(graph),
+      scheme_(scheme),
       measured_(quant::measurable(graph, scheme)),
       ranges_(ranges),
       embedder_(options.embedder),
@@ -136,29 +137,38 @@ bool GraphScorer::quantizes_nothing(const std::vector<std::string>& excluded) co
 }
 
 double GraphScorer::without(const std::vector<std::string>& excluded) {
+  return score("score ", measured_, excluded, true);
+}
+
+double GraphScorer::written(const std::vector<std::string>& excluded) {
+  return score("score of the file ", scheme_, excluded, false);
+}
+
+double GraphScorer::score(const char* what, const QuantizeOptions& scheme,
+                          const std::vector<std::string>& excluded, bool simulated) {
   std::vector<std::string> sorted = excluded;
   std::ranges::sort(sorted);
   Identity names;
-  const std::string name = "score " + digest_of(names.add(sorted).text());
+  const std::string name = what + digest_of(names.add(sorted).text());
   const auto known = find(name);
   kept_ = known.has_value();
   if (known) return *known;
   if (quantizes_nothing(excluded)) return baseline();
-  QuantizeOptions candidate = measured_;
+  QuantizeOptions candidate = scheme;
   candidate.exclude.insert(candidate.exclude.end(), excluded.begin(), excluded.end());
   EmbedderOptions embedder = embedder_;
   // Fixed roundings have a packed form; the others are run as the file says.
   embedder.runtime.reference =
-      measured_.mode != QuantizeMode::kStatic || measured_.format != QuantizeFormat::kQdq;
+      !simulated || scheme.mode != QuantizeMode::kStatic || scheme.format != QuantizeFormat::kQdq;
   Embedder rounded = EmbedderOfGraph::load(files_.path, embedder, [&](ir::Graph& imported) {
     ir::Graph quantized = graph_;
     quant::quantize(quantized, candidate, ranges_);
-    quant::simulate(quantized);
+    if (simulated) quant::simulate(quantized);
     imported = std::move(quantized);
   });
-  const double score = options_.score(rounded);
-  put({{name, score}});
-  return score;
+  const double found = options_.score(rounded);
+  put({{name, found}});
+  return found;
 }
 
 }  // namespace octavo::tasks

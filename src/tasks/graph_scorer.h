@@ -27,6 +27,9 @@ class GraphScorer {
   double baseline();
   /// The score with these nodes left in float, and everything else quantised that can be.
   double without(const std::vector<std::string>& excluded);
+  /// The same of the very graph that is written, run as the file says: slower, and right where
+  /// roundings that tie fall otherwise than in float sums.
+  double written(const std::vector<std::string>& excluded);
   /// options.describe_score of the float model; loads it where all scores came from an earlier run.
   const std::map<std::string, std::string>& description();
   /// Whether the last score came from an earlier run.
@@ -38,12 +41,14 @@ class GraphScorer {
 
  private:
   void describe(const Embedder& embedder);
+  double score(const char* what, const QuantizeOptions& scheme,
+               const std::vector<std::string>& excluded, bool simulated);
   bool quantizes_nothing(const std::vector<std::string>& excluded) const;
 
   const ModelFiles& files_;
   const QuantizeModelOptions& options_;
   const ir::Graph& graph_;
-  const QuantizeOptions measured_;
+  const QuantizeOptions scheme_, measured_;
   const quant::Ranges& ranges_;
   EmbedderOptions embedder_;
   std::string recipe_;  // its digest and a blank

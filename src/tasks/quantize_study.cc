@@ -20,6 +20,8 @@ namespace {
 
 // Texts and tokens that measure a layer or an alpha.
 constexpr std::size_t kProbeSamples = 8, kProbeTokens = 128;
+// A file that loses too much leaves one product more in float, or this share of what it has there.
+constexpr std::size_t kMoreExcluded = 8;
 
 std::string digest_of(const std::vector<quant::Sample>& samples) {
   std::vector<std::byte> bytes;
@@ -242,10 +244,31 @@ void QuantizeStudy::rank(const ir::Graph& graph, QuantizeResult& result) {
     result.measured_on = scorer(graph).description();
 }
 
+void QuantizeStudy::hold_in_file(GraphScorer& scores, QuantizeResult& result,
+                                 const std::function<void()>& begin) {
+  std::vector<std::string>& excluded = result.gate_excluded;
+  const std::size_t all = result.sensitivity.size();
+  for (;;) {
+    begin();
+    result.score = scores.written(excluded);
+    result.loss = (result.baseline_score - result.score) / result.baseline_score;
+    result.gate_steps.push_back({.excluded = excluded.size(),
+                                 .score = result.score,
+                                 .loss = result.loss,
+                                 .kept = scores.kept(),
+                                 .of_file = true});
+    if (options_.evaluated) options_.evaluated(result.gate_steps.back());
+    if (result.loss <= *options_.max_loss || excluded.size() == all) return;
+    const std::size_t more = std::max<std::size_t>(1, excluded.size() / kMoreExcluded);
+    const std::size_t wanted = std::min(all, excluded.size() + more);
+    while (excluded.size() < wanted) excluded.push_back(result.sensitivity[excluded.size()].node);
+  }
+}
+
 void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
                                 QuantizeResult& result) {
   if (!options_.max_loss) return;
-  const std::size_t most = 1 + quant::most_gate_evaluations(result.sensitivity.size());
+  const std::size_t most = 2 + quant::most_gate_evaluations(result.sensitivity.size());
   std::size_t evaluations = 0;
   report("evaluations", evaluations, most);
   GraphScorer& scores = scorer(graph);
@@ -263,12 +286,15 @@ void QuantizeStudy::meet_budget(const ir::Graph& graph, QuantizeOptions& scheme,
                                  step.kept = scores.kept();
                                  if (options_.evaluated) options_.evaluated(step);
                                }});
-  scheme.exclude.insert(scheme.exclude.end(), found.excluded.begin(), found.excluded.end());
-  result.gate_excluded = found.excluded;
   result.baseline_score = baseline;
-  result.score = found.score;
-  result.loss = found.loss;
   result.gate_steps = found.steps;
+  result.gate_excluded = found.excluded;
+  hold_in_file(scores, result, [&] {
+    ++evaluations;
+    report("evaluations", evaluations, std::max(most, evaluations + 1));
+  });
+  scheme.exclude.insert(scheme.exclude.end(), result.gate_excluded.begin(),
+                        result.gate_excluded.end());
   result.measured_on = scores.description();
 }
 

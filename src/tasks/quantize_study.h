@@ -2,6 +2,7 @@
 // each layer costs, and keep the layers in float that a quality budget needs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,11 @@ class QuantizeStudy {
   void meet_budget(const ir::Graph& graph, QuantizeOptions& scheme, QuantizeResult& result);
 
  private:
+  /// What is scored before has the numbers of the file up to the order of float sums. That decides
+  /// roundings that tie, and so now and then a rank: the file itself has the last word, and more
+  /// layers stay float where it loses more than the budget. `begin` is called before each score.
+  void hold_in_file(GraphScorer& scores, QuantizeResult& result,
+                    const std::function<void()>& begin);
   const std::vector<quant::Sample>& samples();
   /// A few short ones, for what runs the graph often.
   std::vector<quant::Sample> probe_samples();

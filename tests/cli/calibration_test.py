@@ -289,6 +289,9 @@ class Calibration(unittest.TestCase):
         self.assertTrue(set(quality["excluded"]) <= left)
         with open(os.path.join(path("gate"), "octavo.json")) as file:
             self.assertAlmostEqual(json.load(file)["measured"]["loss"], quality["loss"])
+        self.assertTrue(quality["steps"][-1]["of_file"])
+        done = octavo("eval", path("gate"), "--dataset", data_set(), "--reference", "--no-cache", "--json")
+        self.assertEqual(json.loads(done.out)["ndcg_at_10"], quality["ndcg_at_10"], done.err)
 
 
 if __name__ == "__main__":

@@ -67,11 +67,13 @@ void add_gate(eval::HtmlPage& page, const QuantizeModelOptions& options,
   Rows rows = {{"all", fmt::format("{:.4f}", result.baseline_score), "+0.00 %", ""}};
   for (const QualityStep& step : result.gate_steps) {
     const bool holds = step.loss <= *options.max_loss;
-    chart.bars.push_back({.label = fmt::format("{} in float", step.excluded),
+    const std::string file = step.of_file ? ", the file itself" : "";
+    chart.bars.push_back({.label = fmt::format("{} in float{}", step.excluded, file),
                           .value = 100 * step.loss,
                           .color = holds ? 0 : 1});
     rows.push_back({std::to_string(step.excluded), fmt::format("{:.4f}", step.score),
-                    fmt::format("{:+.2f} %", 100 * step.loss), holds ? "holds" : "loses too much"});
+                    fmt::format("{:+.2f} %", 100 * step.loss),
+                    (holds ? "holds" : "loses too much") + file});
   }
   page.figure(eval::render_bars(chart),
               "Every evaluation in its order. In the second colour: the budget is exceeded.");
