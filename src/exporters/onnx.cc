@@ -159,8 +159,8 @@ class Exporter {
     out.op_type = node.op;
     out.domain = node.domain;
     const bool four_bits =
-        node.is("DequantizeLinear") && node.attributes.find(ops::kFourBits) != nullptr;
-    if (four_bits && options_.opset < kFourBitOpset) refuse_four_bits(node);
+        ops::reads_four_bits(node.op) && node.attributes.find(ops::kFourBits) != nullptr;
+    if (four_bits && node.domain.empty() && options_.opset < kFourBitOpset) refuse_four_bits(node);
     for (const ir::ValueId id : node.inputs)
       out.inputs.push_back(four_bits && holds_bytes(id) ? four_bit_name(id) : value_name(id));
     for (const ir::ValueId id : node.outputs) out.outputs.push_back(value_name(id));

@@ -186,13 +186,13 @@ class Importer {
 
   // They are held as 8-bit integers: only where they stand for real numbers is that the same.
   void check_four_bits(const OnnxNode& node, const std::string& reader) const {
-    if (node.op_type == "DequantizeLinear") return;
+    if (ops::reads_four_bits(node.op_type)) return;
     for (const std::string& name : node.inputs) {
       if (!four_bits_.contains(name)) continue;
       throw Error(ErrorCode::kUnsupported,
                   {.message = "a tensor of 4-bit integers is read by an operator that cannot",
                    .place = reader,
-                   .expected = "DequantizeLinear",
+                   .expected = "DequantizeLinear or GatherBlockQuantized",
                    .found = "'" + name + "'",
                    .fix = "export the model with weights of 8 bits or more"});
     }
@@ -234,7 +234,7 @@ class Importer {
       }
       out.attributes.set(attribute.name, convert(node, attribute));
     }
-    if (node.op_type == "DequantizeLinear" && !node.inputs.empty() &&
+    if (ops::reads_four_bits(node.op_type) && !node.inputs.empty() &&
         four_bits_.contains(node.inputs[0]))
       out.attributes.set(ops::kFourBits, std::int64_t{1});
     graph_.add_node(std::move(out));

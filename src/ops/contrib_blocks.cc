@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/checked.h"
+#include "ops/four_bits.h"
 
 namespace octavo::ops {
 namespace {
@@ -149,13 +150,55 @@ Tensor bnb4_weight(const OpCall& call) {
   return out;
 }
 
+namespace {
+
+/// One integer an element, int8 or uint8, with blocks along any axis.
+Tensor table_of_elements(const OpCall& call, std::int64_t block) {
+  const Tensor& codes = call.input(0);
+  const std::size_t axis =
+      normalize_axis(call, call.attributes().int_or("quantize_axis", 1), codes.rank());
+  Shape blocks = codes.shape();
+  blocks[axis] = (blocks[axis] + block - 1) / block;
+  const Tensor scales = call.input(2).to_float32();
+  const Tensor* zeros = call.optional(3);
+  for (const Shape& found : {scales.shape(), zeros != nullptr ? zeros->shape() : blocks}) {
+    if (found == blocks) continue;
+    call.fail("the scales or zero points do not fit the table", shape_to_string(blocks),
+              shape_to_string(found));
+  }
+  const auto integer = [](const Tensor& t, std::size_t i) {
+    return t.dtype() == DType::kInt8 ? int{t.data<std::int8_t>()[i]}
+                                     : int{t.data<std::uint8_t>()[i]};
+  };
+  for (const Tensor* t : {&codes, zeros}) {
+    if (t != nullptr && t->dtype() != DType::kInt8) require_bytes(call, *t);
+  }
+  Tensor out = make_output(call, DType::kFloat32, codes.shape());
+  const Split3 whole = split_at(codes.shape(), axis);
+  const auto floats = out.mutable_data<float>();
+  const auto by = scales.data<float>();
+  const auto step = static_cast<std::size_t>(block);
+  const std::size_t count = (whole.axis + step - 1) / step;
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    const std::size_t inner = i % whole.inner, at = i / whole.inner % whole.axis;
+    const std::size_t outer = i / whole.inner / whole.axis;
+    const std::size_t b = (outer * count + at / step) * whole.inner + inner;
+    const int zero = zeros != nullptr ? integer(*zeros, b) : 0;
+    floats[i] = static_cast<float>(integer(codes, i) - zero) * by[b];
+  }
+  return out;
+}
+
+}  // namespace
+
 Tensor block_table(const OpCall& call) {
   const Tensor& codes = call.input(0);
   const std::int64_t bits = checked_bits(call);
   const std::int64_t block =
       positive(call, "block_size", call.attributes().int_or("block_size", 128));
-  require_bytes(call, codes);
   if (codes.rank() < 1) call.fail("a table is expected", "1 dimension or more", "a scalar");
+  if (call.attributes().find(kFourBits) != nullptr) return table_of_elements(call, block);
+  require_bytes(call, codes);
   const std::size_t axis =
       normalize_axis(call, call.attributes().int_or("quantize_axis", 1), codes.rank());
   if (axis + 1 != codes.rank()) {

@@ -30,7 +30,9 @@ bool same_bytes(const Tensor& result, const std::vector<const Tensor*>& inputs) 
 
 /// Weights in few bits: as floats they would take several times the space in a file.
 bool quantized_weights(const ir::Node& node, const std::vector<const Tensor*>& inputs) {
-  return node.is("DequantizeLinear") && !inputs.empty() && inputs[0] != nullptr &&
+  const bool dequantizes =
+      node.is("DequantizeLinear") || node.is("DequantizeLinear", "com.microsoft");
+  return dequantizes && !inputs.empty() && inputs[0] != nullptr &&
          inputs[0]->elements() > kFewElements;
 }
 

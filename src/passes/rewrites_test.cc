@@ -28,13 +28,17 @@ TEST(FoldConstants, ComputesWeightsStoredAsInt8) {
 
 TEST(FoldConstants, LeavesQuantizedWeightsWhereTheyAreWritten) {
   for (const bool written : {false, true}) {
-    Builder b;
-    const std::vector<std::int8_t> bytes(600, 3);
-    const auto stored = b.graph.add_constant("w", Tensor::from<std::int8_t>({2, 300}, bytes));
-    const auto weight = b.op("DequantizeLinear", {stored, b.number(0.5f)});
-    b.output(b.op("MatMul", {b.tokens(2), weight}));
-    EXPECT_EQ(apply(written ? fold_unquantized : fold_constants, b.graph).fired, written ? 0u : 1u);
-    EXPECT_EQ(count(b.graph, "DequantizeLinear"), written ? 1u : 0u);
+    for (const char* domain : {"", "com.microsoft"}) {
+      Builder b;
+      const std::vector<std::int8_t> bytes(600, 3);
+      const auto stored = b.graph.add_constant("w", Tensor::from<std::int8_t>({2, 300}, bytes));
+      const auto weight =
+          b.graph.emit("DequantizeLinear", {stored, b.number(0.5f)}, {}, domain, "dequantize");
+      b.output(b.op("MatMul", {b.tokens(2), weight}));
+      const auto outcome = apply(written ? fold_unquantized : fold_constants, b.graph);
+      EXPECT_EQ(outcome.fired, written ? 0u : 1u);
+      EXPECT_EQ(count(b.graph, "DequantizeLinear", domain), written ? 1u : 0u);
+    }
   }
 }
 

@@ -250,6 +250,58 @@ TEST(ExportOnnx, WritesIntegersOfFourBits) {
   }
 }
 
+// As onnxruntime's tools write them below opset 21, and tables that they always write so.
+TEST(ExportOnnx, WritesIntegersOfFourBitsForOperatorsOfMicrosoft) {
+  const std::vector<std::int8_t> codes{-8, 7, 0, 1, 2, 3, 4, 5};
+  const Tensor table = Tensor::from<std::int8_t>({2, 4}, codes);
+  struct Case {
+    std::int64_t axis;
+    Tensor scales;
+    std::vector<float> wanted;
+  };
+  const Case all[] = {
+      {1,
+       Tensor::from<float>({2, 2}, std::vector<float>{0.5f, 2, 1, -1}),
+       {2, 3, -4, -5, -4, 3.5f, 0, 2}},
+      {0,
+       Tensor::from<float>({1, 4}, std::vector<float>{0.5f, 2, 1, -1}),
+       {1, 6, 4, -5, -4, 14, 0, -1}},
+  };
+  for (const Case& c : all) {
+    ir::Graph graph;
+    const ValueId ids = graph.add_input("ids", DType::kInt64, {{2}});
+    ir::Attributes attributes;
+    attributes.set("block_size", std::int64_t{2});
+    attributes.set("quantize_axis", c.axis);
+    attributes.set(ops::kFourBits, std::int64_t{1});
+    const ValueId rows =
+        graph.emit("GatherBlockQuantized",
+                   {graph.add_constant("t", table), ids, graph.add_constant("s", c.scales)},
+                   std::move(attributes), "com.microsoft");
+    ir::Attributes four;
+    four.set(ops::kFourBits, std::int64_t{1});
+    const ValueId weights =
+        graph.emit("DequantizeLinear",
+                   {graph.add_constant("w", table), graph.add_constant("ws", Tensor::scalar(1.0f))},
+                   std::move(four), "com.microsoft");
+    graph.add_output(rows, "rows");
+    graph.add_output(weights, "weights");
+    const formats::OnnxModel model = exporters::export_onnx(graph, {.opset = 17, .metadata = {}});
+    std::size_t marked = 0;
+    for (const auto& tensor : model.graph.initializers) marked += tensor.four_bits;
+    EXPECT_EQ(marked, 2u);
+    for (const auto& node : model.graph.nodes) {
+      for (const auto& attribute : node.attributes) EXPECT_NE(attribute.name, ops::kFourBits);
+    }
+    const ir::Graph back = importers::import_onnx(model);
+    const Tensor which = Tensor::vector<std::int64_t>(std::vector<std::int64_t>{1, 0});
+    const ValueId wanted[] = {back.outputs()[0].value, back.outputs()[1].value};
+    const auto found = ops::evaluate(back, {{back.inputs()[0], which}}, wanted);
+    EXPECT_TRUE(identical(found[0], Tensor::from<float>({2, 4}, c.wanted)));
+    EXPECT_TRUE(identical(found[1], table.to_float32()));
+  }
+}
+
 TEST(ExportOnnx, HasTheIrVersionOfTheOpset) {
   for (const auto& [opset, version] :
        {std::pair<std::int64_t, std::int64_t>{11, 6}, {12, 7}, {15, 8}, {17, 8}, {19, 9}, {21, 10}})
