@@ -94,7 +94,7 @@ struct BenchCommand {
     options.every_peak = !report.empty();
     // As many as an interval takes, where one is to be shown.
     options.min_runs = min_runs.value_or(report.empty() ? 3 : 6);
-    check_report_folder(report);
+    check_place_of("report", "--report", report);
     Progress progress(context.console);
     options.progress = [&](std::size_t done, std::size_t total) {
       progress.update("cases", done, 0, static_cast<double>(done) / static_cast<double>(total));

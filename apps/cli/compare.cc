@@ -112,7 +112,7 @@ struct CompareCommand {
     if (!no_speed) options.cases = parse_benchmark_cases(cases.empty() ? kDefaultCases : cases);
     options.skip_long_cases = cases.empty();
     read_texts();
-    check_report_folder(report);
+    check_place_of("report", "--report", report);
     Progress progress(context.console);
     options.progress = [&](std::string_view what, std::size_t done, std::size_t total) {
       return progress.update(

@@ -84,7 +84,7 @@ struct ConvertCommand {
       return context.console.print_json({{"path", result.path},
                                          {"models", std::move(models)},
                                          {"files", result.files},
-                                         {"opset", options.opset},
+                                         {"opset", result.opset},
                                          {"source_bytes", result.source_bytes}});
     }
     Table table({"file", "size", "nodes", "what"});
@@ -106,7 +106,8 @@ void define_convert(Command& command, Context& context) {
   app.add_option("-o,--output", self->directory, "a new directory for the model")
       ->type_name("DIR")
       ->required();
-  app.add_option("--opset", options.opset, "version of ONNX's operators, 11 to 21 (17)")
+  app.add_option("--opset", options.opset,
+                 "version of ONNX's operators, 11 to 21 (17; 21 where needed)")
       ->type_name("N");
   app.add_option("--file-name", options.file_name, "the model's name in it (model.onnx)")
       ->type_name("NAME");

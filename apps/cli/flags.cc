@@ -215,31 +215,32 @@ Json values_json(const std::vector<ModelInput>& values) {
   return out;
 }
 
-void check_report_folder(const std::string& report) {
-  if (report.empty()) return;
+void check_place_of(const std::string& what, const std::string& flag, const std::string& file) {
+  if (file.empty()) return;
   namespace fs = std::filesystem;
-  const fs::path folder = fs::path(report).parent_path();
+  const fs::path folder = fs::path(file).parent_path();
   std::error_code error;
   if (!folder.empty() && !fs::is_directory(folder, error)) {
-    throw Error(ErrorCode::kNotFound, {.message = "the folder of the report does not exist",
-                                       .file = report,
-                                       .fix = "create it, or give --report another path"});
+    throw Error(ErrorCode::kNotFound, {.message = "the folder of the " + what + " does not exist",
+                                       .file = file,
+                                       .fix = "create it, or give " + flag + " another path"});
   }
-  if (fs::is_directory(report, error)) {
-    throw Error(ErrorCode::kInvalidArgument, {.message = "the report would replace a directory",
-                                              .file = report,
-                                              .expected = "a file",
-                                              .found = "a directory",
-                                              .fix = "name the file: DIR/report.html"});
+  if (fs::is_directory(file, error)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                {.message = "the " + what + " would replace a directory",
+                 .file = file,
+                 .expected = "a file",
+                 .found = "a directory",
+                 .fix = "give " + flag + " a file in it"});
   }
-  const std::string probe = report + ".tmp-" + std::to_string(::getpid());
+  const std::string probe = file + ".tmp-" + std::to_string(::getpid());
   const bool made = fs::create_directory(probe, error);
   if (made) fs::remove(probe, error);
   if (made) return;
   throw Error(ErrorCode::kIo,
-              {.message = "the report cannot be written: " + error.message(),
-               .file = report,
-               .fix = "check the permissions of the folder, or give --report another path"});
+              {.message = "the " + what + " cannot be written: " + error.message(),
+               .file = file,
+               .fix = "check the permissions of the folder, or give " + flag + " another path"});
 }
 
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads) {

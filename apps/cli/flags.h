@@ -73,9 +73,10 @@ Json layer_json(const LayerSensitivity& layer);
 /// Inputs or outputs of a model.
 Json values_json(const std::vector<ModelInput>& values);
 
-/// A run can take minutes: that a report has no folder to go to is said before, or that
-/// nothing can be written there. Error(kNotFound), kInvalidArgument, kIo; no path is no report.
-void check_report_folder(const std::string& report);
+/// A run can take minutes: that a file of `flag` ("--report"), which is a `what` ("report"), has no
+/// folder to go to is said before, or that nothing can be written there. Error(kNotFound),
+/// kInvalidArgument, kIo; no path is no file.
+void check_place_of(const std::string& what, const std::string& flag, const std::string& file);
 
 /// "3,450 tokens/s with avx2+avx512, 2 threads".
 std::string speed_text(std::size_t tokens, double seconds, const std::string& isa, int threads);

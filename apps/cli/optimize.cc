@@ -129,9 +129,9 @@ void define_optimize(Command& command, Context& context) {
       ->type_name("NAME[,NAME]");
   app.add_flag("--explain", self->explain,
                "what each pass did, and what it nearly did and why not");
-  app.add_option("--opset", self->options.opset, "opset of the file, 11 to 21")
-      ->type_name("N")
-      ->capture_default_str();
+  app.add_option("--opset", self->options.opset,
+                 "opset of the file, 11 to 21 (17; 21 where needed)")
+      ->type_name("N");
   app.add_option("--file-name", self->options.file_name, "name of the model in DIR")
       ->type_name("NAME")
       ->capture_default_str();

@@ -76,7 +76,8 @@ void run(Context& context, QuantizeFlags& flags) {
         "octavo: --skip_shape_inference skips nothing here, where shapes are not inferred by "
         "another tool; as in onnx-convert, nothing is optimised (level 0)");
   }
-  check_report_folder(flags.report);
+  check_place_of("report", "--report", flags.report);
+  check_place_of("calibration cache", "--calibration-cache", flags.options.calibration.cache);
   const QuantizeResult result = quantize(context, flags);
   if (!flags.report.empty()) {
     write_quantize_report(flags.report, flags.model, flags.options, result, context.command_line);

@@ -16,13 +16,15 @@
 namespace octavo {
 
 struct ConvertOptions {
-  std::int64_t opset = 17;               // 11 to 21
+  std::int64_t opset = 0;                // 11 to 21; 0: 17, or 21 where the model needs it
   std::string file_name = "model.onnx";  // in the output directory
   bool force = false;                    // replace files of an output directory that holds some
   bool external_data = false;  // weights into a file of their own; above 2 GiB without asking
   /// Outputs `token_embeddings` and `sentence_embedding` [batch_size, dimensions]: the model pools,
   /// applies its dense layers and normalises by itself, as its sentence-transformers files say or
-  /// as the two values below do. Each of them asks for it too.
+  /// as the two values below do. Each of them asks for it too. cls is the first token that the
+  /// mask keeps and weighted_mean numbers kept tokens, wherever a row is padded, as the embedder
+  /// does; sentence-transformers takes columns, which differs on rows padded on the left.
   bool sentence_embedding = false;
   std::optional<Pooling> pooling{};
   std::optional<bool> normalize{};

@@ -17,8 +17,8 @@ struct OptimizeOptions {
   /// LayerNormalization and Gelu from their parts. 2: the fused operators of onnxruntime
   /// (com.microsoft). 99: everything that changes no result beyond rounding.
   int level = 2;
-  std::vector<std::string> disabled{};  // names of passes that are left out
-  std::int64_t opset = 17;
+  std::vector<std::string> disabled{};   // names of passes that are left out
+  std::int64_t opset = 0;                // 11 to 21; 0: 17, or 21 where the model needs it
   std::string file_name = "model.onnx";  // in the output directory
   bool force = false;                    // replace files of an output directory that holds some
   bool external_data = false;            // weights into a file of their own

@@ -11,7 +11,7 @@
 namespace octavo {
 
 struct PublishOptions {
-  std::int64_t opset = 17;     // 11 to 21
+  std::int64_t opset = 0;      // 11 to 21; 0: 17, or 21 where the model needs it
   bool force = false;          // replace files of an output directory that holds some
   bool external_data = false;  // weights into files of their own; above 2 GiB without asking
   /// Asked now and then; true ends the work with kCancelled and nothing written.
@@ -29,6 +29,7 @@ struct PublishResult {
   std::vector<PublishedModel> models;
   std::vector<std::string> files;  // all that were written, relative to it
   std::size_t source_bytes = 0;    // of the weights
+  std::int64_t opset = 0;          // of `onnx/model.onnx`
 };
 
 /// Writes into `directory` the model as convert_model() does (`onnx/model.onnx`), as

@@ -145,7 +145,7 @@ struct QuantizeModelOptions {
   /// The optimiser's level before quantising: 0, 1, 2 or 99.
   int level = 0;
   CalibrationOptions calibration{};
-  std::int64_t opset = 0;                // 0: 17, or 21 where the format needs it
+  std::int64_t opset = 0;                // 0: 17, or 21 where the format or the model needs it
   std::string file_name = "model.onnx";  // relative to the output directory
   bool force = false;                    // write into a directory that holds files
   bool external_data = false;

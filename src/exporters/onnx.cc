@@ -262,6 +262,14 @@ class Exporter {
 }  // namespace
 
 formats::OnnxModel export_onnx(const ir::Graph& graph, const OnnxExportOptions& options) {
+  if (options.opset == 0) {
+    try {
+      return export_onnx(graph, {.opset = kUsualExportOpset, .metadata = options.metadata});
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnsupported) throw;
+      return export_onnx(graph, {.opset = kNewestExportOpset, .metadata = options.metadata});
+    }
+  }
   if (options.opset < kOldestExportOpset || options.opset > kNewestExportOpset) {
     throw Error(ErrorCode::kInvalidArgument,
                 {.message = "the opset is out of range",
@@ -271,6 +279,13 @@ formats::OnnxModel export_onnx(const ir::Graph& graph, const OnnxExportOptions& 
   }
   return with_frame([] { return std::string("exporting the graph as ONNX"); },
                     [&] { return Exporter(graph, options).run(); });
+}
+
+std::int64_t opset_of(const formats::OnnxModel& exported) {
+  for (const formats::OnnxOpset& import : exported.opset_imports) {
+    if (import.domain.empty()) return import.version;
+  }
+  return 0;
 }
 
 }  // namespace octavo::exporters

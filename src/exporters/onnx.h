@@ -11,10 +11,11 @@
 namespace octavo::exporters {
 
 inline constexpr std::int64_t kOldestExportOpset = 11;
+inline constexpr std::int64_t kUsualExportOpset = 17;
 inline constexpr std::int64_t kNewestExportOpset = 21;
 
 struct OnnxExportOptions {
-  std::int64_t opset = 17;
+  std::int64_t opset = 0;  // 0: the usual one, or the newest where that cannot say the graph
   std::map<std::string, std::string> metadata{};  // becomes metadata_props
 };
 
@@ -25,5 +26,8 @@ struct OnnxExportOptions {
 /// Throws Error(kInvalidArgument) for an opset out of range, kUnsupported for operators of
 /// ai.octavo (passes::expand_octavo writes them out first) and for what the opset cannot say.
 formats::OnnxModel export_onnx(const ir::Graph& graph, const OnnxExportOptions& options = {});
+
+/// The opset of the standard domain that an exported model was written at.
+std::int64_t opset_of(const formats::OnnxModel& exported);
 
 }  // namespace octavo::exporters

@@ -89,7 +89,12 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
     const auto width = tokens.width(node.input(0));
     const std::int64_t axis = node.attributes.int_or("axis", -1);
     const Tensor *scale = graph.constant(node.input(1)), *shift = graph.constant(node.input(2));
-    if (!width) continue;
+    if (!width) {
+      const ir::Node* from = graph.producer(node.input(0));
+      if (from != nullptr && from->is("Add"))
+        context.near_miss(where, "the sum before it is not known to be [batch, sequence, width]");
+      continue;
+    }
     if ((axis != -1 && axis != 2) || scale == nullptr || scale->rank() != 1 ||
         (node.input(2) != ir::kNoValue && shift == nullptr)) {
       context.near_miss(where, "its parameters vary, or it is not over the last axis");

@@ -57,9 +57,8 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
   ir::Graph& graph = job.imported.graph;
   ConvertResult out;
   out.family = job.imported.family;
-  out.opset = options.opset;
   out.source_bytes = job.source_bytes;
-  std::map<std::string, std::string> recipe{{"opset", std::to_string(options.opset)}};
+  std::map<std::string, std::string> recipe;
   if (options.external_data) recipe["external_data"] = "true";
   if (options.sentence_embedding || options.pooling || options.normalize) {
     out.pooling = tasks::add_sentence_embedding(
@@ -76,6 +75,8 @@ ConvertResult convert_model(const std::string& model, const std::string& directo
   }
   passes::expand_octavo(graph);
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
+  out.opset = exporters::opset_of(onnx);
+  recipe["opset"] = std::to_string(out.opset);
   out.ops = tasks::count_ops(onnx);
   out.inputs = describe(onnx.graph.inputs);
   out.outputs = describe(onnx.graph.outputs);

@@ -22,6 +22,7 @@ ModelFiles checked_source(const std::string& model, const WriteModelOptions& wri
 }  // namespace
 
 void check_opset(std::int64_t opset) {
+  if (opset == 0) return;
   if (opset >= exporters::kOldestExportOpset && opset <= exporters::kNewestExportOpset) return;
   throw Error(ErrorCode::kInvalidArgument,
               {.message = "the opset is out of range",
@@ -29,7 +30,8 @@ void check_opset(std::int64_t opset) {
                .expected = std::to_string(exporters::kOldestExportOpset) + " to " +
                            std::to_string(exporters::kNewestExportOpset),
                .found = std::to_string(opset),
-               .fix = "leave it out for 17, which every engine of today reads"});
+               .fix = "leave it out for " + std::to_string(exporters::kUsualExportOpset) +
+                      ", which every engine of today reads"});
 }
 
 ExportJob::ExportJob(const std::string& model, WriteModelOptions options)

@@ -25,7 +25,8 @@ WriteModelOptions write_options(const std::string& directory, const Options& opt
           .cancelled = options.cancelled};
 }
 
-/// Throws for an opset that nothing is written at. To be called before the work begins.
+/// Throws for an opset that nothing is written at; 0, which leaves it to the exporter, is none. To
+/// be called before the work begins.
 void check_opset(std::int64_t opset);
 
 /// A model on its way from its source, which is mapped, to a directory.

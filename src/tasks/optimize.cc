@@ -44,7 +44,6 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
   passes::PipelineOptions pipeline{.level = options.level, .disabled = {}, .store = &job.store};
   pipeline.disabled.insert(options.disabled.begin(), options.disabled.end());
   OptimizeResult out;
-  out.opset = options.opset;
   out.source_bytes = job.source_bytes;
   out.ops_before = tasks::count_ops(graph);
   tasks::number_as_checkpoints_do(job.files, graph);
@@ -55,9 +54,10 @@ OptimizeResult optimize_model(const std::string& model, const std::string& direc
   }
   passes::expand_octavo(graph);
   formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
+  out.opset = exporters::opset_of(onnx);
   out.ops_after = tasks::count_ops(onnx);
   std::map<std::string, std::string> recipe{{"level", std::to_string(options.level)},
-                                            {"opset", std::to_string(options.opset)}};
+                                            {"opset", std::to_string(out.opset)}};
   if (!options.disabled.empty()) recipe["disable"] = tasks::joined(options.disabled);
   const tasks::ModelRecord record = tasks::make_record(
       job.files, job.imported, {.verb = "optimize", .options = std::move(recipe)});

@@ -40,7 +40,7 @@ std::string model_name(const tasks::ModelFiles& files) {
 }
 
 /// The model card. Only what was measured while writing is said of the files.
-std::string card(const tasks::ModelFiles& files, const PublishResult& result, std::int64_t opset) {
+std::string card(const tasks::ModelFiles& files, const PublishResult& result) {
   const std::string name = model_name(files);
   const bool sentence = !files.sentence_transformers.modules.empty();
   std::string out = "---\n";
@@ -51,7 +51,7 @@ std::string card(const tasks::ModelFiles& files, const PublishResult& result, st
   if (sentence) out += "- sentence-transformers\n";
   out += "---\n\n# " + name + " in ONNX\n\n" + "Written by octavo " OCTAVO_VERSION " from `" +
          name + "` (" + megabytes(result.source_bytes) + " of weights), opset " +
-         std::to_string(opset) +
+         std::to_string(result.opset) +
          ". Tokenizer, config and pooling files are those of the source.\n\n"
          "| File | What | Size | Nodes |\n| --- | --- | ---: | ---: |\n";
   for (const PublishedModel& model : result.models) {
@@ -124,13 +124,14 @@ PublishResult publish_model(const std::string& model, const std::string& directo
     convert.cancelled = options.cancelled;
     const ConvertResult plain = convert_model(model, staged, convert);  // octavo.json is its record
     out.source_bytes = plain.source_bytes;
+    out.opset = plain.opset;
     out.models = {
         {kPlain, "float32, as converted", plain.bytes, total(plain.ops)},
         {kOptimized, "float32, fused operators", optimized.bytes, total(optimized.ops_after)},
         {kQuantized, "the same with int8 weights, dynamic", quantized.bytes,
          quantized.written_nodes}};
     write_file_atomically((std::filesystem::path(staged) / "README.md").string(),
-                          [&](std::ostream& stream) { stream << card(files, out, options.opset); });
+                          [&](std::ostream& stream) { stream << card(files, out); });
     add_files(out.files, plain.files);
     add_files(out.files, optimized.files);
     add_files(out.files, quantized.files);

@@ -20,7 +20,7 @@
 namespace octavo {
 namespace {
 
-constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21, kAxisOpset = 13, kBFloat16Opset = 13;
+constexpr std::int64_t kBlockedOpset = 21, kAxisOpset = 13, kBFloat16Opset = 13;
 
 [[noreturn]] void refuse(std::string message, std::string place, std::string expected,
                          std::string found, std::string fix) {
@@ -31,12 +31,13 @@ constexpr std::int64_t kUsualOpset = 17, kBlockedOpset = 21, kAxisOpset = 13, kB
                                             .fix = std::move(fix)});
 }
 
-std::int64_t opset_for(const QuantizeModelOptions& options) {
+/// What the recipe cannot be written at; what the model itself needs, the exporter says.
+void check_opset(const QuantizeModelOptions& options) {
+  if (options.opset == 0) return;
+  tasks::check_opset(options.opset);
   const QuantizeOptions& s = options.scheme;
   const bool weights_alone = s.mode == QuantizeMode::kInt8 || s.mode == QuantizeMode::kInt4;
   const bool blocked = weights_alone && s.format == QuantizeFormat::kQdq;
-  if (options.opset == 0) return blocked ? kBlockedOpset : kUsualOpset;
-  tasks::check_opset(options.opset);
   const std::string found = std::to_string(options.opset);
   if (blocked && options.opset < kBlockedOpset) {
     refuse("DequantizeLinear has no blocks before opset 21", "--opset", "21", found,
@@ -50,7 +51,6 @@ std::int64_t opset_for(const QuantizeModelOptions& options) {
     refuse("operators have no bfloat16 before opset 13", "--opset", "13 or more", found,
            "leave --opset out, or choose --mode float16");
   }
-  return options.opset;
 }
 
 /// Texts and how many of them, for whatever needs them.
@@ -205,7 +205,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   check_study_options(given);
   QuantizeResult out;
   const QuantizeModelOptions options = settled(given, out);
-  out.opset = opset_for(options);
+  check_opset(options);
   if (needs_calibration_texts(options)) check_calibration(options);
   tasks::ExportJob job(model, tasks::write_options(directory, options));
   ir::Graph& graph = job.imported.graph;
@@ -236,7 +236,8 @@ QuantizeResult quantize_model(const std::string& model, const std::string& direc
   out.quantized = report.quantized;
   out.clamped = report.clamped;
   if (out.clamped.count != 0) out.remarks.push_back(clamping_remark(out.clamped));
-  formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = out.opset, .metadata = {}});
+  formats::OnnxModel onnx = exporters::export_onnx(graph, {.opset = options.opset, .metadata = {}});
+  out.opset = exporters::opset_of(onnx);
   out.written_nodes = onnx.graph.nodes.size();
   const tasks::ModelRecord record = record_of(job.files, job.imported, options, out);
   tasks::finish(job, std::move(onnx), record, out);

@@ -35,10 +35,12 @@ class Refused(unittest.TestCase):
                     done = octavo(verb, embedder(), "-o", place, *(calibrated if verb == "quantize" else []))
                     self.assertEqual((done.returncode, done.out), (1, ""), done.err)
                     self.assertIn("cannot make the output directory", done.err)
-        for report, code in (("/proc/report.html", 1), (path(""), 2)):
-            done = octavo("quantize", embedder(), "-o", path("never"), *calibrated, "--report", report)
-            self.assertEqual((done.returncode, done.out), (code, ""), done.err)
-            self.assertIn(report, done.err)
+        for flag in ("--report", "--calibration-cache"):
+            for place, code in (("/proc/it", 1), (path(""), 2), (path("no-folder/it"), 3)):
+                done = octavo("quantize", embedder(), "-o", path("never"), *calibrated[:-2], flag, place)
+                self.assertEqual((done.returncode, done.out), (code, ""), done.err)
+                self.assertIn(place, done.err)
+                self.assertIn(flag, done.err)
         self.assertFalse(os.path.exists(cache) or os.path.exists(path("never")))
         out = path("deep/er/out")
         self.assertEqual(octavo("quantize", embedder(), "-o", out, "--opset", "5").returncode, 2)

@@ -159,7 +159,7 @@ def check_optimized(source: pathlib.Path, texts: pathlib.Path, folder: pathlib.P
         name = before.get_outputs()[0].name
         wanted = rows(before.run([name], inputs)[0], inputs["attention_mask"])
         for level in (1, 2):
-            second = octavo_json("optimize", folder / "first", "-o", folder / "second", "--level", level, "--opset", "21", "--force")
+            second = octavo_json("optimize", folder / "first", "-o", folder / "second", "--level", level, "--force")
             checked(second["path"])
             found = rows(open_session(second["path"], fused=False).run([name], inputs)[0], inputs["attention_mask"])
             near = cosine(found, wanted)

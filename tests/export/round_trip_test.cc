@@ -161,6 +161,11 @@ TEST_P(RoundTrip, GivesTheSameAtEveryOpset) {
   }
 }
 
+TEST_P(RoundTrip, IsWrittenAtTheUsualOpsetWhereThatCanSayIt) {
+  const formats::OnnxModel model = exporters::export_onnx(build(GetParam()));
+  EXPECT_EQ(exporters::opset_of(model), GetParam().since <= 17 ? 17 : 21);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, RoundTrip, testing::ValuesIn(cases()),
                          [](const auto& test) { return test.param.name; });
 

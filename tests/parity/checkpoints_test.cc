@@ -244,6 +244,7 @@ TEST_F(Checkpoints, WhatContradictsItselfIsRefused) {
   refused("vocab_size", 1001, ErrorCode::kInvalidFile, "word_embeddings");
   refused("model_type", "t5", ErrorCode::kUnsupported, "modernbert");
   refused("position_embedding_type", "relative_key", ErrorCode::kUnsupported, "relative_key");
+  refused("is_decoder", true, ErrorCode::kUnsupported, "is_decoder");
 }
 
 }  // namespace

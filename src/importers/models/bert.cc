@@ -6,6 +6,7 @@ namespace octavo::importers {
 
 void build_bert(Builder& builder) {
   builder.require_option("position_embedding_type", "absolute");
+  builder.require_flag("is_decoder", false);
   builder.find_prefix("bert.", "embeddings.word_embeddings.weight");
   const EncoderShape shape = bert_shape(builder);
   const std::string e = "embeddings.";

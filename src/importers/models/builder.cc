@@ -11,7 +11,18 @@ using ir::ValueId;
 
 namespace {
 constexpr std::string_view kOwnDomain = "ai.octavo";
+
+[[noreturn]] void refuse_option(const JsonValue& config, std::string_view key, std::string expected,
+                                std::string found) {
+  throw Error(ErrorCode::kUnsupported,
+              {.message = "the model uses an option that octavo does not have",
+               .file = config.file(),
+               .place = "key '" + std::string(key) + "'",
+               .expected = std::move(expected),
+               .found = std::move(found),
+               .fix = "export the model to ONNX and load that"});
 }
+}  // namespace
 
 Builder::Builder(const JsonValue& config, const formats::TensorSource& weights)
     : config_(config), weights_(weights) {
@@ -33,14 +44,16 @@ std::int64_t Builder::size_or(std::string_view key, std::int64_t fallback) const
 
 void Builder::require_option(std::string_view key, std::string_view value) const {
   const auto found = config_.get(key);
-  if (!found || found->as_string() == value) return;
-  throw Error(ErrorCode::kUnsupported,
-              {.message = "the model uses an option that octavo does not have",
-               .file = config_.file(),
-               .place = "key '" + std::string(key) + "'",
-               .expected = "'" + std::string(value) + "'",
-               .found = "'" + std::string(found->as_string()) + "'",
-               .fix = "export the model to ONNX and load that"});
+  if (found && found->as_string() != value) {
+    refuse_option(config_, key, "'" + std::string(value) + "'",
+                  "'" + std::string(found->as_string()) + "'");
+  }
+}
+
+void Builder::require_flag(std::string_view key, bool value) const {
+  const auto found = config_.get(key);
+  if (!found || found->as_bool() == value) return;
+  refuse_option(config_, key, value ? "true" : "false", value ? "false" : "true");
 }
 
 std::int64_t Builder::labels() const {

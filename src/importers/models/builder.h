@@ -28,8 +28,9 @@ class Builder {
   std::int64_t size(std::string_view key) const;
   std::int64_t size_or(std::string_view key, std::int64_t fallback) const;
   const JsonValue& config() const { return config_; }
-  /// Error(kUnsupported) unless the string at `key` is absent or `value`.
+  /// Error(kUnsupported) unless the string or flag at `key` is absent or `value`.
   void require_option(std::string_view key, std::string_view value) const;
+  void require_flag(std::string_view key, bool value) const;
   /// Number of labels of a ...ForSequenceClassification; 0 for an encoder.
   std::int64_t labels() const;
 

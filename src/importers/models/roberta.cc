@@ -9,6 +9,7 @@ namespace {
 
 void build(Builder& builder) {
   builder.require_option("position_embedding_type", "absolute");
+  builder.require_flag("is_decoder", false);
   builder.find_prefix("roberta.", "embeddings.word_embeddings.weight");
   const EncoderShape shape = bert_shape(builder);
   const std::int64_t padding_idx = builder.config().int_or("pad_token_id", 1);
