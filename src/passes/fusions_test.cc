@@ -143,6 +143,23 @@ TEST(FuseSkipLayerNorm, TakesResidualAndBiasInAnyOrder) {
   }
 }
 
+TEST(FuseSkipLayerNorm, KnowsTheWidthOfProductsWithWeightsOfEightBits) {
+  const std::vector<std::int8_t> codes(kWidth * kWidth, 3);
+  for (const bool dynamic : {false, true}) {
+    Builder b;
+    const auto x = norm(b, b.tokens(kWidth));
+    const auto matrix =
+        b.graph.add_constant("w", Tensor::from<std::int8_t>({kWidth, kWidth}, codes));
+    const auto scale = b.number(0.02f);
+    const auto product =
+        dynamic ? b.graph.emit("DynamicQuantizeMatMul", {x, matrix, scale}, {}, "com.microsoft")
+                : b.op("MatMul", {x, b.op("DequantizeLinear", {matrix, scale})});
+    b.output(norm(b, b.op("Add", {b.op("Add", {product, b.weight({kWidth})}), x})));
+    EXPECT_EQ(apply(fuse_skip_layer_norm, b.graph).fired, 1u);
+    EXPECT_EQ(count(b.graph, "Add"), 0u);
+  }
+}
+
 TEST(FuseSkipLayerNorm, GivesTheSumToItsOtherReaders) {
   Builder b;
   const auto x = b.tokens(kWidth);

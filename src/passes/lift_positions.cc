@@ -115,7 +115,7 @@ class Lifter {
     for (const ir::NodeId id : graph_.topological_order()) {
       const ir::Node& node = graph_.node(id);
       const Tensor* table = node.is("Gather") ? graph_.constant(node.input(0)) : nullptr;
-      if (table == nullptr || table->rank() != 2 || table->dim(1) < 2) continue;
+      if (table == nullptr || table->rank() != 2 || !embeds(node, *table)) continue;
       const ir::Node* producer = graph_.producer(node.input(1));
       if (!makes_one(node) || producer == nullptr || producer->is("PositionIds", "ai.octavo"))
         continue;
@@ -136,6 +136,19 @@ class Lifter {
   }
 
  private:
+  /// A table of vectors, or the column with the scales of one.
+  bool embeds(const ir::Node& gather, const Tensor& table) const {
+    if (table.dim(1) >= 2) return true;
+    for (const ir::NodeId id : readers_.of(gather.input(1))) {
+      const ir::Node& beside = graph_.node(id);
+      const Tensor* other = beside.is("Gather") ? graph_.constant(beside.input(0)) : nullptr;
+      if (other != nullptr && other->rank() == 2 && other->dim(0) == table.dim(0) &&
+          other->dim(1) >= 2)
+        return true;
+    }
+    return false;
+  }
+
   /// Only sums and products read the row: they do not mind whether it is repeated.
   bool broadcasts(ir::ValueId value) const {
     if (readers_.is_output(value)) return false;

@@ -385,6 +385,18 @@ TEST(LiftPositions, NamesPlainPositions) {
   }
 }
 
+TEST(LiftPositions, NamesThemForTheScalesOfATableToo) {
+  Builder b;
+  const std::vector<std::int8_t> codes(64 * 8, 5);
+  const auto table = b.graph.add_constant("rows", Tensor::from<std::int8_t>({64, 8}, codes));
+  const auto indices = counted(b, 0, 0);
+  const auto rows = b.op("Cast", {b.op("Gather", {table, indices})}, with("to", std::int64_t{1}));
+  const auto scales = b.op("Gather", {b.weight({64, 1}), indices});
+  b.output(b.op("Add", {b.tokens(8), b.op("Mul", {rows, scales})}));
+  EXPECT_EQ(apply(lift_positions, b.graph).fired, 2u);
+  EXPECT_EQ(count(b.graph, "PositionIds", "ai.octavo"), 2u);
+}
+
 TEST(LiftPositions, NamesPositionsThatSkipPadding) {
   for (const std::int64_t padding : {0, 1}) {
     ir::Graph graph;

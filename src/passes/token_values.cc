@@ -11,6 +11,21 @@ bool one_of(const ir::Node& node, std::initializer_list<std::string_view> ops) {
   return std::find(ops.begin(), ops.end(), node.op) != ops.end();
 }
 
+/// Columns of the constant matrix of a product, in float or in fewer bits.
+std::optional<std::int64_t> columns(const ir::Graph& graph, const ir::Node& node) {
+  const bool contrib = node.domain == "com.microsoft";
+  if (contrib && node.op == "MatMulNBits") return node.attributes.int_or("N", 0);
+  if (!node.is("MatMul") &&
+      !(contrib && one_of(node, {"MatMulIntegerToFloat", "DynamicQuantizeMatMul"}))) {
+    return std::nullopt;
+  }
+  ir::ValueId weight = node.input(1);
+  const ir::Node* stored = graph.producer(weight);
+  if (stored != nullptr && stored->op == "DequantizeLinear") weight = stored->input(0);
+  const Tensor* matrix = graph.constant(weight);
+  return matrix != nullptr && matrix->rank() == 2 ? std::optional(matrix->dim(1)) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> TokenValues::width(ir::ValueId value) {
@@ -59,17 +74,14 @@ std::optional<std::int64_t> TokenValues::find(ir::ValueId value) {
                           node->attributes.int_or("axis", 0) == 0 && is_token_index(node->input(1));
       return tokens ? std::optional(table->dim(1)) : std::nullopt;
     }
-    if (node->is("MatMul")) {
-      const Tensor* weight = graph_.constant(node->input(1));
-      const bool product = weight != nullptr && weight->rank() == 2 && known(node->input(0));
-      return product ? std::optional(weight->dim(1)) : std::nullopt;
-    }
+    if (node->is("MatMul")) return known(node->input(0)) ? columns(graph_, *node) : std::nullopt;
     if (one_of(*node, {"Add", "Sub", "Mul", "Div"})) return elementwise(*node);
     if (one_of(*node, {"Split", "Slice"})) return part(*node, value);
     if (one_of(*node, {"LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"})) {
       return value == node->outputs[0] ? known(node->input(0)) : std::nullopt;
     }
-    if (one_of(*node, {"Gelu", "Relu", "Tanh", "Sigmoid", "Identity", "Erf", "Sqrt", "Neg"})) {
+    if (one_of(*node,
+               {"Gelu", "Relu", "Tanh", "Sigmoid", "Identity", "Cast", "Erf", "Sqrt", "Neg"})) {
       return known(node->input(0));
     }
     return std::nullopt;
@@ -95,6 +107,7 @@ std::optional<std::int64_t> TokenValues::find(ir::ValueId value) {
     return weight != nullptr ? std::optional(weight->dim(1) / 3) : std::nullopt;
   }
   if (node->op == "MultiHeadAttention") return known(node->input(2));
+  if (const auto wide = columns(graph_, *node)) return known(node->input(0)) ? wide : std::nullopt;
   if (one_of(*node, {"Gelu", "BiasGelu", "FastGelu", "QuickGelu", "RotaryEmbedding"})) {
     return known(node->input(0));
   }
@@ -171,9 +184,7 @@ bool as_wide_as_row(const ir::Graph& graph, TokenValues& tokens, const RowSum& s
   const std::int64_t row = sum.row->shape().back();
   if (const auto width = tokens.width(sum.value)) return *width == row;
   const ir::Node* node = graph.producer(sum.value);
-  const Tensor* weight =
-      node != nullptr && node->is("MatMul") ? graph.constant(node->input(1)) : nullptr;
-  return weight != nullptr && weight->rank() == 2 && weight->dim(1) == row;
+  return node != nullptr && columns(graph, *node) == row;
 }
 
 std::optional<Linear> match_linear(const ir::Graph& graph, ir::ValueId value) {
