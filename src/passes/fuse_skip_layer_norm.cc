@@ -76,11 +76,30 @@ void rewrite(ir::Graph& graph, const Readers& readers, const ir::Node& norm, con
   if (shared) graph.replace_uses(skip.sum, outputs[3]);
 }
 
+bool may_follow_sum(const ir::Graph& graph, const ir::Node& norm) {
+  const ir::Node* from = graph.producer(norm.input(0));
+  return from != nullptr && from->is("Add");
+}
+
+/// Widths of what is summed before norms.
+TokenValues summed_values(const ir::Graph& graph) {
+  TokenValues out(graph);
+  for (const ir::NodeId id : graph.topological_order()) {
+    const ir::Node& node = graph.node(id);
+    const bool norm = node.is("LayerNormalization") || is_rms_norm(node);
+    if (!norm || !may_follow_sum(graph, node) || out.width(node.input(0))) continue;
+    const Probe probe(graph, Probe::Sizes::kThree);
+    if (probe.usable()) out.learn(probe);
+    break;
+  }
+  return out;
+}
+
 }  // namespace
 
 void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
   const Readers readers(graph);
-  TokenValues tokens(graph);
+  TokenValues tokens = summed_values(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
     const bool simplified = is_rms_norm(node);
@@ -90,8 +109,7 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
     const std::int64_t axis = node.attributes.int_or("axis", -1);
     const Tensor *scale = graph.constant(node.input(1)), *shift = graph.constant(node.input(2));
     if (!width) {
-      const ir::Node* from = graph.producer(node.input(0));
-      if (from != nullptr && from->is("Add"))
+      if (may_follow_sum(graph, node))
         context.near_miss(where, "the sum before it is not known to be [batch, sequence, width]");
       continue;
     }
@@ -102,10 +120,8 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
     }
     const auto skip = match(graph, readers, tokens, node.input(0));
     if (!skip) {
-      const ir::Node* from = graph.producer(node.input(0));
-      if (from != nullptr && from->is("Add")) {
+      if (may_follow_sum(graph, node))
         context.near_miss(where, "the sum before it is not of two token values");
-      }
       continue;
     }
     const ir::Node norm = node;

@@ -160,6 +160,24 @@ TEST(FuseSkipLayerNorm, KnowsTheWidthOfProductsWithWeightsOfEightBits) {
   }
 }
 
+TEST(FuseSkipLayerNorm, LearnsTheWidthBehindAttentionInItsParts) {
+  Builder b;
+  const auto turned = [&b](ir::ValueId x, std::vector<std::int64_t> order) {
+    return b.op("Transpose", {x}, with("perm", std::move(order)));
+  };
+  auto x = norm(b, b.tokens(kWidth));
+  for (int layer = 0; layer < 2; ++layer) {
+    const auto scores = b.op("MatMul", {x, turned(x, {0, 2, 1})});
+    const auto mixed = b.op("MatMul", {b.op("Exp", {scores}), x});  // no softmax: stays as it is
+    const auto heads = b.op("Reshape", {mixed, b.integers({0, 0, 2, kWidth / 2})});
+    const auto joined = b.op("Reshape", {heads, b.integers({0, 0, kWidth})});
+    x = norm(b, b.op("Add", {linear(b, joined), x}));
+  }
+  b.output(x);
+  EXPECT_EQ(apply(fuse_skip_layer_norm, b.graph).fired, 2u);
+  EXPECT_EQ(count(b.graph, "Add"), 0u);
+}
+
 TEST(FuseSkipLayerNorm, GivesTheSumToItsOtherReaders) {
   Builder b;
   const auto x = b.tokens(kWidth);

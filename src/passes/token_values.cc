@@ -53,6 +53,16 @@ std::optional<std::int64_t> TokenValues::width(ir::ValueId value) {
   return found == known_.end() ? std::nullopt : found->second;
 }
 
+void TokenValues::learn(const Probe& probe) {
+  known_.clear();
+  for (const ir::NodeId id : graph_.topological_order()) {
+    for (const ir::ValueId out : graph_.node(id).outputs) {
+      if (out == ir::kNoValue) continue;
+      if (const auto channels = probe.token_channels(out)) known_.emplace(out, channels);
+    }
+  }
+}
+
 bool TokenValues::is_token_index(ir::ValueId value) const {
   const ir::Node* from = graph_.producer(value);
   if (from != nullptr) return from->is("PositionIds", "ai.octavo");

@@ -1,11 +1,12 @@
 // Which values hold one row for each token, [batch, sequence, width], told from the operators
-// alone: for passes that run where a graph cannot be probed any more.
+// alone, or from what runs of the graph showed.
 #pragma once
 
 #include <map>
 #include <optional>
 
 #include "passes/match.h"
+#include "passes/probe.h"
 
 namespace octavo::passes {
 
@@ -15,6 +16,10 @@ class TokenValues {
 
   /// The width of a value that is [batch, sequence, width] for certain; nothing for the others.
   std::optional<std::int64_t> width(ir::ValueId value);
+
+  /// Takes what runs of the graph show of values that its operators do not tell of: behind
+  /// attention that stays in its parts.
+  void learn(const Probe& probe);
 
  private:
   std::optional<std::int64_t> find(ir::ValueId value);
