@@ -2,6 +2,7 @@
 #include "tasks/model_record.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -146,7 +147,8 @@ class SourceDigest : public testing::Test {
     for (const std::string& name : names) imported.files.push_back((folder_ / name).string());
     return make_record(files, imported, {.verb = "quantize", .options = {}});
   }
-  fs::path folder_ = fs::path(testing::TempDir()) / "octavo-source-digest";
+  fs::path folder_ =
+      fs::path(testing::TempDir()) / ("octavo-source-digest-" + std::to_string(::getpid()));
 };
 
 TEST_F(SourceDigest, OfOneFileIsItsOwn) {
