@@ -11,6 +11,8 @@ bool is_rms_norm(const ir::Node& node) {
   return node.is("RMSNormalization") || node.is("SimplifiedLayerNormalization");
 }
 
+bool is_norm(const ir::Node& node) { return node.is("LayerNormalization") || is_rms_norm(node); }
+
 struct Skip {
   ir::ValueId sum = ir::kNoValue, input = ir::kNoValue, skip = ir::kNoValue;
   const Tensor* bias = nullptr;
@@ -86,8 +88,7 @@ TokenValues summed_values(const ir::Graph& graph) {
   TokenValues out(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    const bool norm = node.is("LayerNormalization") || is_rms_norm(node);
-    if (!norm || !may_follow_sum(graph, node) || out.width(node.input(0))) continue;
+    if (!is_norm(node) || !may_follow_sum(graph, node) || out.width(node.input(0))) continue;
     const Probe probe(graph, Probe::Sizes::kThree);
     if (probe.usable()) out.learn(probe);
     break;
@@ -102,8 +103,7 @@ void fuse_skip_layer_norm(ir::Graph& graph, PassContext& context) {
   TokenValues tokens = summed_values(graph);
   for (const ir::NodeId id : graph.topological_order()) {
     const ir::Node& node = graph.node(id);
-    const bool simplified = is_rms_norm(node);
-    if ((!simplified && !node.is("LayerNormalization")) || !makes_one(node)) continue;
+    if (!is_norm(node) || !makes_one(node)) continue;
     const std::string where = "node '" + node.name + "'";
     const auto width = tokens.width(node.input(0));
     const std::int64_t axis = node.attributes.int_or("axis", -1);

@@ -225,6 +225,16 @@ ir::Graph four_bits(const Tensor& values, const Tensor& zeros) {
   return graph;
 }
 
+/// Two of its tensors are of 4 bits, and nothing else says so.
+void expect_two_of_four_bits(const formats::OnnxModel& model) {
+  std::size_t marked = 0;
+  for (const auto& tensor : model.graph.initializers) marked += tensor.four_bits;
+  EXPECT_EQ(marked, 2u);
+  for (const auto& node : model.graph.nodes) {
+    for (const auto& attribute : node.attributes) EXPECT_NE(attribute.name, ops::kFourBits);
+  }
+}
+
 TEST(ExportOnnx, WritesIntegersOfFourBits) {
   const Tensor x = Tensor::from<float>({2, 4}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8});
   const std::vector<std::int8_t> around{-8, 7, 0, 1, -1, 2, 3, -4, 5, 6, -7, 4},
@@ -240,12 +250,7 @@ TEST(ExportOnnx, WritesIntegersOfFourBits) {
       return ops::evaluate(g, {{g.inputs()[0], x}}, wanted)[0];
     };
     const formats::OnnxModel model = exporters::export_onnx(graph, {.opset = 21, .metadata = {}});
-    std::size_t marked = 0;
-    for (const auto& tensor : model.graph.initializers) marked += tensor.four_bits;
-    EXPECT_EQ(marked, 2u);
-    for (const auto& node : model.graph.nodes) {
-      for (const auto& attribute : node.attributes) EXPECT_NE(attribute.name, ops::kFourBits);
-    }
+    expect_two_of_four_bits(model);
     const ir::Graph back = importers::import_onnx(model);
     EXPECT_TRUE(identical(evaluate(back), evaluate(graph)));
     // What was read is written with 4 bits again.
@@ -259,12 +264,12 @@ TEST(ExportOnnx, WritesIntegersOfFourBits) {
 TEST(ExportOnnx, WritesIntegersOfFourBitsForOperatorsOfMicrosoft) {
   const std::vector<std::int8_t> codes{-8, 7, 0, 1, 2, 3, 4, 5};
   const Tensor table = Tensor::from<std::int8_t>({2, 4}, codes);
-  struct Case {
+  struct Blocks {
     std::int64_t axis;
     Tensor scales;
     std::vector<float> wanted;
   };
-  const Case all[] = {
+  const Blocks all[] = {
       {1,
        Tensor::from<float>({2, 2}, std::vector<float>{0.5f, 2, 1, -1}),
        {2, 3, -4, -5, -4, 3.5f, 0, 2}},
@@ -272,7 +277,7 @@ TEST(ExportOnnx, WritesIntegersOfFourBitsForOperatorsOfMicrosoft) {
        Tensor::from<float>({1, 4}, std::vector<float>{0.5f, 2, 1, -1}),
        {1, 6, 4, -5, -4, 14, 0, -1}},
   };
-  for (const Case& c : all) {
+  for (const Blocks& c : all) {
     ir::Graph graph;
     const ValueId ids = graph.add_input("ids", DType::kInt64, {{2}});
     ir::Attributes attributes;
@@ -292,12 +297,7 @@ TEST(ExportOnnx, WritesIntegersOfFourBitsForOperatorsOfMicrosoft) {
     graph.add_output(rows, "rows");
     graph.add_output(weights, "weights");
     const formats::OnnxModel model = exporters::export_onnx(graph, {.opset = 17, .metadata = {}});
-    std::size_t marked = 0;
-    for (const auto& tensor : model.graph.initializers) marked += tensor.four_bits;
-    EXPECT_EQ(marked, 2u);
-    for (const auto& node : model.graph.nodes) {
-      for (const auto& attribute : node.attributes) EXPECT_NE(attribute.name, ops::kFourBits);
-    }
+    expect_two_of_four_bits(model);
     const ir::Graph back = importers::import_onnx(model);
     const Tensor which = Tensor::vector<std::int64_t>(std::vector<std::int64_t>{1, 0});
     const ValueId wanted[] = {back.outputs()[0].value, back.outputs()[1].value};
